@@ -75,6 +75,23 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechSound:
+    """A piece of an utterance for the recogniser; pieces of one utterance follow each other without a gap."""
+
+    utterance: int
+    """Number of the utterance, rising from 0."""
+    start: int
+    samples: Samples
+    last: bool
+    """The utterance is over with this piece."""
+
+    @property
+    def end(self) -> int:
+        """Stream position just after the last sample."""
+        return self.start + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """One recognised word, lower case, with its place in the stream. `?`, `!`, `.`, `,` are words of no length."""
 
