@@ -1,0 +1,179 @@
+"""The card of a model: what it is, what it eats, what it was trained on, and the hashes of its files.
+
+A card is JSON beside the weights, and is read strictly. No torch here, and no file is opened.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+from streamer.network import contract
+from streamer.network.entries import Entries
+
+SCHEMA: Final = "emostream.card/1"
+
+NONE_LABEL: Final = "none"
+"""The answer of a network that it is none of the six; always the last label."""
+
+LABEL_SETS: Final = (contract.EMOTIONS, (*contract.EMOTIONS, NONE_LABEL))
+HEADS: Final = ("joint", "sound", "words")
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+INPUT_SHAPES: Final[Shapes] = {
+    "picture": contract.PICTURE_SHAPE,
+    "columns": (contract.N_COLUMNS,),
+    "words": contract.WORDS_SHAPE,
+    "word_mask": (contract.N_WORDS,),
+    "word_spans": (contract.N_WORDS, 2),
+}
+"""Inputs of every network in their order, without the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileNote:
+    """What a file of the model must be."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class VectorsNote:
+    """Which word vectors the network was trained with."""
+
+    name: str
+    sha256: str
+    """Of that folder's vectors.safetensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusNote:
+    """One corpus that the weights have seen."""
+
+    corpus: str
+    licence: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything that is known about one trained network."""
+
+    name: str
+    """Name of the model, and of its folder."""
+    network: str
+    """Name in registry.NETWORKS."""
+    config: Mapping[str, Any]
+    """Arguments of the network's config."""
+    labels: tuple[str, ...]
+    """contract.EMOTIONS, with or without "none" after them."""
+    heads: tuple[str, ...]
+    temperatures: tuple[float, ...]
+    """One per head: its logits are divided by it."""
+    head_weights: tuple[float, ...]
+    """One per head: how calibrated logits are summed where both words and sound are there."""
+    threshold: float
+    """Calibrated share of the best emotion under which the answer is "unsure"."""
+    licence: str
+    """Of the weights."""
+    command: str
+    """The exact training command."""
+    trained_on: tuple[CorpusNote, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured, free of form."""
+    vectors: VectorsNote | None = None
+    """None: the network hears sound alone."""
+    step_samples: int = contract.LIVE_STEP_SAMPLES
+    """Picture samples between two columns."""
+    shapes: Shapes = field(default_factory=lambda: dict(INPUT_SHAPES))
+    """Inputs that the network was made for, without the batch."""
+    tensors: Shapes = field(default_factory=dict)
+    """Shape of every tensor of the weights; filled by checkpoint.write."""
+    files: Mapping[str, FileNote] = field(default_factory=dict)
+    """Filled by checkpoint.write."""
+
+
+def card_to_json(card: Card) -> bytes:
+    """Return the card as it stands in card.json."""
+    entries = {"schema": SCHEMA, **asdict(card)}
+    return (json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def card_from_json(text: bytes, where: str) -> Card:
+    """Return the card that `text` holds, checked; `where` opens the sentence of a CheckpointError."""
+    entries = Entries.parse(text, where)
+    schema = entries.text("schema")
+    if schema != SCHEMA:
+        raise entries.refusal(f"schema is {schema!r:.60}, wanted {SCHEMA!r}")
+    entries.only(["schema", *(f.name for f in fields(Card))])
+    card = Card(
+        name=entries.text("name", NAME),
+        network=entries.text("network", NAME),
+        config=entries.inner("config").values,
+        labels=entries.each("labels", Entries.text),
+        heads=entries.each("heads", Entries.text),
+        temperatures=entries.each("temperatures", Entries.number),
+        head_weights=entries.each("head_weights", Entries.number),
+        threshold=entries.number("threshold"),
+        licence=entries.text("licence"),
+        command=entries.text("command"),
+        trained_on=entries.each("trained_on", _corpus),
+        figures=entries.inner("figures").values,
+        vectors=None if entries.values.get("vectors", "") is None else _vectors(entries.inner("vectors")),
+        step_samples=entries.count("step_samples", at_least=1),
+        shapes=_shapes(entries.inner("shapes")),
+        tensors=_shapes(entries.inner("tensors")),
+        files=_files(entries.inner("files")),
+    )
+    check(card, entries)
+    return card
+
+
+def check(card: Card, entries: Entries) -> None:
+    """Raise CheckpointError unless the card agrees with itself and with the contract."""
+    if card.labels not in LABEL_SETS:
+        wanted = f"{', '.join(contract.EMOTIONS)} in this order, then {NONE_LABEL} or nothing"
+        raise entries.refusal(f"the labels are {', '.join(card.labels):.200}, wanted {wanted}")
+    if not card.heads or not set(card.heads) <= set(HEADS) or len(set(card.heads)) < len(card.heads):
+        raise entries.refusal(f"the heads are {', '.join(card.heads):.80}, wanted some of {', '.join(HEADS)}, each once")
+    if not len(card.heads) == len(card.temperatures) == len(card.head_weights):
+        found = f"{len(card.heads)} heads, {len(card.temperatures)} temperatures, {len(card.head_weights)} head_weights"
+        raise entries.refusal(f"found {found}, wanted as many of each")
+    if min(card.temperatures) <= 0 or min(card.head_weights) < 0 or max(card.head_weights) == 0:
+        raise entries.refusal("wanted temperatures above 0, and head_weights from 0 up that are not all 0")
+    if not 0 <= card.threshold < 1:
+        raise entries.refusal(f"threshold is {card.threshold}, wanted 0 to under 1")
+    for name, wanted_shape in INPUT_SHAPES.items():
+        found_shape = card.shapes.get(name)
+        if found_shape != wanted_shape:
+            made_for = "no shape" if found_shape is None else shape_text(found_shape)
+            raise entries.refusal(f"input {name} is {made_for}, but this program makes {shape_text(wanted_shape)}")
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as people write it: 200x400."""
+    return "x".join(str(side) for side in shape) if shape else "a single number"
+
+
+def _corpus(entries: Entries, key: str) -> CorpusNote:
+    note = entries.inner(key).only(["corpus", "licence", "rows"])
+    return CorpusNote(note.text("corpus"), note.text("licence"), note.count("rows"))
+
+
+def _vectors(note: Entries) -> VectorsNote:
+    note.only(["name", "sha256"])
+    return VectorsNote(note.text("name", NAME), note.text("sha256", SHA256))
+
+
+def _shapes(entries: Entries) -> dict[str, tuple[int, ...]]:
+    return {name: entries.each(name, Entries.count) for name in entries.values}
+
+
+def _files(entries: Entries) -> dict[str, FileNote]:
+    notes = {name: entries.inner(name).only(["sha256", "bytes"]) for name in entries.values}
+    return {name: FileNote(note.text("sha256", SHA256), note.count("bytes", at_least=1)) for name, note in notes.items()}
