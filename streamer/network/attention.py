@@ -4,7 +4,7 @@ Letters as in layers.py. Where the paper leaves a choice, the reading taken here
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -53,8 +53,6 @@ class Attended(NamedTuple):
 class Attention(nn.Module):
     """(B, F, T) picture and (B, E, L) words to (B, 1, C) logits."""
 
-    heads: ClassVar[tuple[str, ...]] = ("joint",)
-
     def __init__(self, config: AttentionConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AttentionConfig()
@@ -78,9 +76,7 @@ class Attention(nn.Module):
         weights = mean_attention(a, said, heard)  # (B, n)
         return Attended(a, extend(weights, 2**self.config.poolings))  # (B, m, n), (B, T)
 
-    def forward(
-        self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor
-    ) -> Tensor:
+    def forward(self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor) -> Tensor:
         """Return logits (B, 1, C).
 
         Shapes: picture (B, F, T), columns (B, T), words (B, E, L), word_mask (B, L), word_spans (B, L, 2).

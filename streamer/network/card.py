@@ -109,7 +109,7 @@ def card_from_json(text: bytes, where: str) -> Card:
     entries = Entries.parse(text, where)
     schema = entries.text("schema")
     if schema != SCHEMA:
-        raise entries.refusal(f"schema is {schema!r:.60}, wanted {SCHEMA!r}")
+        entries.refuse(f"schema is {schema!r:.60}, wanted {SCHEMA!r}")
     entries.only(["schema", *(f.name for f in fields(Card))])
     card = Card(
         name=entries.text("name", NAME),
@@ -138,21 +138,22 @@ def check(card: Card, entries: Entries) -> None:
     """Raise CheckpointError unless the card agrees with itself and with the contract."""
     if card.labels not in LABEL_SETS:
         wanted = f"{', '.join(contract.EMOTIONS)} in this order, then {NONE_LABEL} or nothing"
-        raise entries.refusal(f"the labels are {', '.join(card.labels):.200}, wanted {wanted}")
+        entries.refuse(f"the labels are {', '.join(card.labels):.200}, wanted {wanted}")
     if not card.heads or not set(card.heads) <= set(HEADS) or len(set(card.heads)) < len(card.heads):
-        raise entries.refusal(f"the heads are {', '.join(card.heads):.80}, wanted some of {', '.join(HEADS)}, each once")
+        wanted = f"some of {', '.join(HEADS)}, each once"
+        entries.refuse(f"the heads are {', '.join(card.heads):.80}, wanted {wanted}")
     if not len(card.heads) == len(card.temperatures) == len(card.head_weights):
         found = f"{len(card.heads)} heads, {len(card.temperatures)} temperatures, {len(card.head_weights)} head_weights"
-        raise entries.refusal(f"found {found}, wanted as many of each")
+        entries.refuse(f"found {found}, wanted as many of each")
     if min(card.temperatures) <= 0 or min(card.head_weights) < 0 or max(card.head_weights) == 0:
-        raise entries.refusal("wanted temperatures above 0, and head_weights from 0 up that are not all 0")
+        entries.refuse("wanted temperatures above 0, and head_weights from 0 up that are not all 0")
     if not 0 <= card.threshold < 1:
-        raise entries.refusal(f"threshold is {card.threshold}, wanted 0 to under 1")
-    for name, wanted_shape in INPUT_SHAPES.items():
-        found_shape = card.shapes.get(name)
-        if found_shape != wanted_shape:
-            made_for = "no shape" if found_shape is None else shape_text(found_shape)
-            raise entries.refusal(f"input {name} is {made_for}, but this program makes {shape_text(wanted_shape)}")
+        entries.refuse(f"threshold is {card.threshold}, wanted 0 to under 1")
+    for name, shape in INPUT_SHAPES.items():
+        made_for = card.shapes.get(name)
+        if made_for != shape:
+            found = "missing" if made_for is None else shape_text(made_for)
+            entries.refuse(f"input {name} is {found}, but this program makes {shape_text(shape)}")
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -176,4 +177,4 @@ def _shapes(entries: Entries) -> dict[str, tuple[int, ...]]:
 
 def _files(entries: Entries) -> dict[str, FileNote]:
     notes = {name: entries.inner(name).only(["sha256", "bytes"]) for name in entries.values}
-    return {name: FileNote(note.text("sha256", SHA256), note.count("bytes", at_least=1)) for name, note in notes.items()}
+    return {name: FileNote(n.text("sha256", SHA256), n.count("bytes", at_least=1)) for name, n in notes.items()}

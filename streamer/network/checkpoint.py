@@ -28,6 +28,8 @@ CARD_CAP_BYTES: Final = 1 << 20
 FILE_CAP_BYTES: Final = 1 << 29
 """512 MiB: ten times the largest network of the paper."""
 TENSOR_CAP: Final = 4096
+LENGTH_BYTES: Final = 8
+"""A safetensors file opens with the length of its JSON header."""
 HEADER_CAP_BYTES: Final = 1 << 20
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -173,12 +175,12 @@ def _bytes_of(path: Path, cap_bytes: int) -> bytes:
 
 
 def _header_shapes(content: bytes, where: str) -> dict[str, tuple[int, ...]]:
-    """Return the shapes that a safetensors file announces (8 bytes of length, then JSON), before anything is made."""
-    n_header = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or n_header > min(HEADER_CAP_BYTES, len(content) - 8):
+    """Return the shapes that a safetensors file announces, before anything is made."""
+    n_header = int.from_bytes(content[:LENGTH_BYTES], "little")
+    if n_header > min(HEADER_CAP_BYTES, len(content) - LENGTH_BYTES):
         raise _damaged(where, f"its header claims {n_header} bytes")
     try:
-        header: dict[str, Any] = json.loads(content[8 : 8 + n_header])
+        header: dict[str, Any] = json.loads(content[LENGTH_BYTES : LENGTH_BYTES + n_header])
         header.pop("__metadata__", None)
         shapes = {str(name): tuple(int(side) for side in note["shape"]) for name, note in header.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Entries:
     def __init__(self, value: object, where: str) -> None:
         self.where = where
         if not isinstance(value, dict):
-            raise self.refusal(f"found {value!r:.40}, wanted a JSON object")
+            self.refuse(f"found {value!r:.40}, wanted a JSON object")
         self.values: dict[str, Any] = value
 
     @classmethod
@@ -34,15 +34,16 @@ class Entries:
             message = f"{where} is not JSON ({error:.80}); install or train the model again"
             raise CheckpointError(message) from error
 
-    def refusal(self, what: str) -> CheckpointError:
-        """Return an error that names this object."""
-        return CheckpointError(f"{self.where}: {what}; install or train the model again")
+    def refuse(self, what: str) -> NoReturn:
+        """Raise CheckpointError that names this object."""
+        message = f"{self.where}: {what}; install or train the model again"
+        raise CheckpointError(message)
 
     def only(self, known: Collection[str]) -> "Entries":
         """Return self if every entry is known."""
         for key in self.values:
             if key not in known:
-                raise self.refusal(f"entry {key!r:.40} is not known to this program")
+                self.refuse(f"entry {key!r:.40} is not known to this program")
         return self
 
     def inner(self, key: str) -> "Entries":
@@ -54,35 +55,35 @@ class Entries:
         value = self._value(key)
         if not isinstance(value, str) or (pattern is not None and not pattern.fullmatch(value)):
             wanted = "text" if pattern is None else f"text of the form {pattern.pattern}"
-            raise self._mistyped(key, value, wanted)
+            self._refuse_type(key, value, wanted)
         return value
 
     def count(self, key: str, at_least: int = 0) -> int:
         """Return the whole number under `key`."""
         value = self._value(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
-            raise self._mistyped(key, value, f"a whole number from {at_least} up")
+            self._refuse_type(key, value, f"a whole number from {at_least} up")
         return value
 
     def number(self, key: str) -> float:
         """Return the finite number under `key`."""
         value = self._value(key)
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise self._mistyped(key, value, "a finite number")
+            self._refuse_type(key, value, "a finite number")
         return float(value)
 
     def each(self, key: str, read: Callable[["Entries", str], T]) -> tuple[T, ...]:
         """Return what `read` makes of every item of the list under `key`."""
         value = self._value(key)
         if not isinstance(value, list):
-            raise self._mistyped(key, value, "a list")
+            self._refuse_type(key, value, "a list")
         items = Entries({f"{key}[{i}]": item for i, item in enumerate(value)}, self.where)
         return tuple(read(items, item_key) for item_key in items.values)
 
     def _value(self, key: str) -> Any:  # noqa: ANN401  JSON holds anything; every caller checks
         if key not in self.values:
-            raise self.refusal(f"entry {key!r} is missing")
+            self.refuse(f"entry {key!r} is missing")
         return self.values[key]
 
-    def _mistyped(self, key: str, value: object, wanted: str) -> CheckpointError:
-        return self.refusal(f"{key} is {value!r:.60}, wanted {wanted}")
+    def _refuse_type(self, key: str, value: object, wanted: str) -> NoReturn:
+        self.refuse(f"{key} is {value!r:.60}, wanted {wanted}")

@@ -4,31 +4,21 @@
 this in a process of its own, so that torch never enters the monitor on the CPU path.
 """
 
-import io
 import sys
 import warnings
 from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from streamer.network import checkpoint, registry
 from streamer.network.card import INPUT_SHAPES, Card
 from streamer.network.entries import CheckpointError
 
-BOOLEAN_INPUTS: Final = ("columns", "word_mask")
 OUTPUT: Final = "logits"
 WEIGHTS_KEY: Final = "weights_sha256"
 """Entry of the ONNX file's metadata that ties it to the weights it was exported from."""
-
-
-def example_inputs(batch: int) -> tuple[Tensor, ...]:
-    """Return inputs of the shared signature: zeros, with every column and word held."""
-    return tuple(
-        torch.ones((batch, *shape), dtype=torch.bool) if name in BOOLEAN_INPUTS else torch.zeros((batch, *shape))
-        for name, shape in INPUT_SHAPES.items()
-    )
 
 
 def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
@@ -48,7 +38,7 @@ def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network,
-                example_inputs(2),
+                registry.example_inputs(2),
                 dynamo=True,
                 external_data=False,
                 input_names=names,
@@ -62,9 +52,7 @@ def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
         message = "torch exported nothing"
         raise CheckpointError(message)
     program.model.metadata_props[WEIGHTS_KEY] = weights_sha256
-    buffer = io.BytesIO()
-    program.save(buffer, external_data=False)
-    return buffer.getvalue()
+    return bytes(program.model_proto.SerializeToString())
 
 
 def save(folder: Path, network: nn.Module, card: Card) -> Card:

@@ -7,6 +7,7 @@ Masks are True where something is held, and may have any form. A pooled cell cou
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -138,12 +139,12 @@ def extend(weights: Tensor, times: int) -> Tensor:
 
 
 class DenseHead(nn.Module):
-    """Dense layers with ReLU, dropout on the last hidden layer alone (paper), and logits: the softmax is the caller's."""
+    """Dense layers with ReLU, dropout on the last hidden layer alone (paper), logits out."""
 
     def __init__(self, n_in: int, widths: Sequence[int], n_classes: int, dropout: float) -> None:
         super().__init__()
         sizes = (n_in, *widths)
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(sizes[-1], n_classes)
 

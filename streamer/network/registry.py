@@ -1,41 +1,60 @@
 """The networks by name: made from a config, filled with checked weights, taken apart into tensors again."""
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from streamer.network import checkpoint
+from streamer.network import checkpoint, stream
 from streamer.network.attention import Attention, AttentionConfig
-from streamer.network.card import Card
+from streamer.network.card import INPUT_SHAPES, Card, shape_text
 from streamer.network.entries import CheckpointError
 from streamer.network.shallow import Shallow, ShallowConfig
 
-NETWORKS: Final[Mapping[str, tuple[type[nn.Module], type[Any]]]] = {
-    "attention": (Attention, AttentionConfig),
-    "shallow": (Shallow, ShallowConfig),
+BOOLEAN_INPUTS: Final = ("columns", "word_mask")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One network architecture."""
+
+    make: Callable[..., nn.Module]
+    """Takes a card's config as keyword arguments."""
+    heads: tuple[str, ...]
+    """Rows of its logits."""
+
+
+def _attention(**config: Any) -> Attention:  # noqa: ANN401  as it stands in a card; the dataclass checks the names
+    return Attention(AttentionConfig(**config))
+
+
+def _shallow(**config: Any) -> Shallow:  # noqa: ANN401  as above
+    return Shallow(ShallowConfig(**config))
+
+
+NETWORKS: Final[Mapping[str, Kind]] = {
+    "attention": Kind(_attention, ("joint",)),
+    "shallow": Kind(_shallow, ("joint",)),
+    "stream": Kind(stream.Stream, stream.HEADS),
 }
-"""Name to class and frozen config dataclass; each class has `heads`, each config `n_classes`."""
 
 
 def create(name: str, config: Mapping[str, Any]) -> nn.Module:
-    """Return a network with fresh weights; `config` as it stands in a card, lists for tuples included."""
+    """Return a network with fresh weights; `config` as it stands in a card, lists for tuples included.
+
+    Raises CheckpointError if there is no such network, or it cannot be made so.
+    """
     if name not in NETWORKS:
-        message = f"there is no network {name!r}; known are {', '.join(NETWORKS)}"
-        raise CheckpointError(message)
-    network_class, config_class = NETWORKS[name]
-    unknown = config.keys() - {field.name for field in fields(config_class)}
-    if unknown:
-        message = f"network {name} has no setting {', '.join(sorted(unknown))}; train the model again"
+        message = f"there is no network {name!r}, known are {', '.join(NETWORKS)}; install or train the model again"
         raise CheckpointError(message)
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
     try:
-        return network_class(config_class(**settings))
+        return NETWORKS[name].make(**settings)
     except (TypeError, ValueError, RuntimeError) as error:
         message = f"network {name} cannot be made from its card's config ({error}); train the model again"
         raise CheckpointError(message) from error
@@ -46,20 +65,36 @@ def tensors_of(network: nn.Module) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(tensor.detach().cpu()) for name, tensor in network.state_dict().items()}
 
 
+def example_inputs(batch: int) -> tuple[Tensor, ...]:
+    """Return inputs of the shared signature: zeros, with every column and word held."""
+    return tuple(
+        torch.ones((batch, *shape), dtype=torch.bool) if name in BOOLEAN_INPUTS else torch.zeros((batch, *shape))
+        for name, shape in INPUT_SHAPES.items()
+    )
+
+
 def restore(card: Card, tensors: Mapping[str, NDArray[Any]], where: str) -> nn.Module:
     """Return the network of `card` with the weights `tensors`, in evaluation mode.
 
-    Raises CheckpointError, naming the layer, if the weights do not fit the network.
+    Raises CheckpointError, naming the layer, if the weights do not fit the network, or the network not the card.
     """
     network = create(card.network, card.config)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tensor.shape for name, tensor in tensors.items()}
     checkpoint.check_shapes(found, wanted, where, f"network {card.network}")
-    if tuple(network.heads) != card.heads:  # type: ignore[arg-type]  # nn.Module types every attribute as a tensor
-        message = f"{where}: network {card.network} has heads {network.heads}, its card {card.heads}; train it again"
+    heads = NETWORKS[card.network].heads
+    if heads != card.heads:
+        message = f"{where}: network {card.network} has heads {heads}, its card says {card.heads}; train it again"
         raise CheckpointError(message)
     network.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()})
-    return network.eval()
+    network.eval()
+    with torch.inference_mode():
+        answer = tuple(network(*example_inputs(1)).shape[1:])
+    if answer != (len(card.heads), len(card.labels)):
+        told = f"{len(card.heads)} heads and {len(card.labels)} labels"
+        message = f"{where}: network {card.network} answers {shape_text(answer)}, its card says {told}; train it again"
+        raise CheckpointError(message)
+    return network
 
 
 def load(folder: Path) -> nn.Module:

@@ -1,7 +1,6 @@
 """The paper's baseline: both CNNs deepened by pooling, flattened, side by side, and the same dense head."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +30,6 @@ ALL_1D = ShallowConfig(flat=True, sound_poolings=3)
 class Shallow(nn.Module):
     """(B, F, T) picture and (B, E, L) words to (B, 1, C) logits."""
 
-    heads: ClassVar[tuple[str, ...]] = ("joint",)
-
     def __init__(self, config: ShallowConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ShallowConfig()
@@ -42,9 +39,7 @@ class Shallow(nn.Module):
         self.head = DenseHead(n_in, config.dense, config.n_classes, config.dropout)
         initialise(self)
 
-    def forward(
-        self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor
-    ) -> Tensor:
+    def forward(self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor) -> Tensor:
         """Return logits (B, 1, C); shapes as in Attention.forward, `word_spans` unused."""
         del word_spans
         sound, _ = self.sound(picture, columns)  # (B, K * F / 16, T / 16)
