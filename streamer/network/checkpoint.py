@@ -50,7 +50,7 @@ def write(folder: Path, card: Card, tensors: Tensors, onnx: bytes | None = None)
 
     Every file is put in place whole, the card last. Raises CheckpointError if the card or the weights would be refused.
     """
-    weights = safetensors.numpy.save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    weights = safetensors.numpy.save({name: np.array(tensor, order="C") for name, tensor in tensors.items()})
     files = {WEIGHTS_FILE: weights} | ({} if onnx is None else {ONNX_FILE: onnx})
     card = replace(
         card,
