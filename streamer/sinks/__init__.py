@@ -1,0 +1,1 @@
+"""Where results go out: screen, broker, lines of JSON."""
