@@ -1,4 +1,4 @@
-"""Payloads: the exact bytes of one estimate, the rules of label and confidence, and every message valid by its schema."""
+"""Payloads: the exact bytes of one estimate, label and confidence, and every message valid by its schema."""
 
 import json
 from collections.abc import Mapping
@@ -130,24 +130,20 @@ def test_the_same_record_gives_the_same_bytes(record: Estimate, stamp: Stamp) ->
     assert payload.estimate(record, ORIGIN, stamp) == payload.estimate(record, ORIGIN, stamp)
 
 
-@given(
-    st.sampled_from(State),
-    st.one_of(st.none(), six),
-    st.sampled_from(EMOTIONS),
-    probability,
-    position,
-    position,
-    stamps,
-)
-def test_every_state_is_valid(
-    state: State, six: tuple[float, ...] | None, label: str, sure: float, start: int, end: int, stamp: Stamp
-) -> None:
-    mood = Mood(state, label if state is State.SPEECH else None, sure, six, start, end)
-    listening = Listening(listening=True, muted=False, source="microphone", recogniser="vosk")
+@st.composite
+def moods(draw: st.DrawFn) -> Mood:
+    state = draw(st.sampled_from(State))
+    label = draw(st.sampled_from(EMOTIONS)) if state is State.SPEECH else None
+    return Mood(state, label, draw(probability), draw(st.none() | six), draw(position), draw(position))
+
+
+@given(moods(), st.booleans(), stamps)
+def test_every_state_is_valid(mood: Mood, muted: bool, stamp: Stamp) -> None:
+    listening = Listening(listening=not muted, muted=muted, source="microphone", recogniser="vosk")
     fields = valid(Kind.STATE, payload.state(mood, listening, ORIGIN, stamp))
-    assert fields["label"] == mood.label
-    assert (fields["confidence"] is None) == (six is None)
-    assert (fields["listening"], fields["muted"], fields["recogniser"]) == (True, False, "vosk")
+    assert (fields["state"], fields["label"]) == (mood.state, mood.label)
+    assert (fields["confidence"] is None) == (mood.probabilities is None)
+    assert (fields["listening"], fields["muted"], fields["recogniser"]) == (not muted, muted, "vosk")
 
 
 @given(st.sampled_from(Change), st.sampled_from(EMOTIONS), probability, position, position, stamps)
