@@ -37,7 +37,9 @@ class Smoothed:
     mood: Mood
 
 
-QUIET = Smoothed((0.0,) * (contract.N_EMOTIONS + 1), Mood(State.NO_SPEECH, None, 0.0, None, 0, 0))
+NOTHING = (0.0,) * (contract.N_EMOTIONS + 1)
+
+QUIET = Smoothed(NOTHING, Mood(State.NO_SPEECH, None, 0.0, None, 0, 0))
 
 
 def fold(before: Smoothed, estimate: Estimate, rules: MoodRules) -> Smoothed:
@@ -49,7 +51,8 @@ def fold(before: Smoothed, estimate: Estimate, rules: MoodRules) -> Smoothed:
     step_s = max(0.0, seconds(estimate.end - before.mood.end))
     asked = estimate.state in (State.SPEECH, State.UNSURE) and estimate.probabilities is not None
     shares = tuple(
-        _follow(share, target, step_s, rules) for share, target in zip(before.shares, _targets(estimate, asked), strict=True)
+        _follow(share, target, step_s, rules)
+        for share, target in zip(before.shares, _targets(estimate) if asked else NOTHING, strict=True)
     )
     if asked:
         label = _label(before, shares, seconds(estimate.end - before.mood.start), rules)
@@ -71,15 +74,15 @@ def fold(before: Smoothed, estimate: Estimate, rules: MoodRules) -> Smoothed:
     return Smoothed(shares, mood)
 
 
-def _targets(estimate: Estimate, asked: bool) -> tuple[float, ...]:
-    if not asked or estimate.probabilities is None:
-        return (0.0,) * (contract.N_EMOTIONS + 1)
+def _targets(estimate: Estimate) -> tuple[float, ...]:
     none = estimate.none_probability
-    return (*(p * (1.0 - none) for p in estimate.probabilities), none)
+    return (*(p * (1.0 - none) for p in estimate.probabilities or NOTHING[:NONE]), none)
 
 
 def _follow(share: float, target: float, step_s: float, rules: MoodRules) -> float:
     constant_s = rules.rise_s if target > share else rules.fall_s
+    if constant_s == 0.0:
+        return target
     return target + (share - target) * exp(-step_s / constant_s)
 
 

@@ -1,7 +1,7 @@
 """Sound at the stream rate to sound at the picture rate, with 6 ms of look-ahead.
 
-Why not soxr here: its streaming form works in blocks and holds back up to 115 ms at this ratio (measured, any quality but
-the one that aliases), which is more than the whole latency budget. Halving the rate needs one half-band filter.
+Why not soxr here: its streaming form works in blocks and holds back up to 115 ms at this ratio (measured, any quality
+but the one that aliases), which is more than the whole latency budget. Halving the rate needs one half-band filter.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ KAISER_BETA = 7.9
 
 
 def half_band() -> NDArray[np.float64]:
-    """Return the right half of the symmetric half-band filter without its middle tap (0.5): taps 1, 3, 5 ... are not 0."""
+    """Return taps 1, 3, 5 ... right of the middle of the symmetric filter; the middle tap is 0.5, the others are 0."""
     n = np.arange(1, HALF_TAPS + 1, 2)
     window = np.kaiser(2 * HALF_TAPS + 1, KAISER_BETA)[HALF_TAPS + n]
     taps = 0.5 * np.sinc(n / 2.0) * window

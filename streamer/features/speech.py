@@ -87,7 +87,9 @@ class SpeechTimeline:
 
     def voiced_samples(self, start: int, end: int) -> int:
         """Return how many samples of speech lie in whole blocks inside `start` to `end`."""
-        return sum(min(b.end, end) - max(b.start, start) for b in self._blocks if b.voiced and b.end <= end and b.end > start)
+        return sum(
+            min(b.end, end) - max(b.start, start) for b in self._blocks if b.voiced and b.end <= end and b.end > start
+        )
 
     def last_voiced(self, end: int) -> int | None:
         """Return where the last speech up to `end` stopped, or None if none is remembered."""
@@ -110,7 +112,9 @@ class SpeechTimeline:
     def _push_block(self, block: Samples, start: int) -> list[SpeechSound]:
         end = start + BLOCK_SAMPLES
         probability = self._probability(block)
-        sounds = self._speak_on(block, start, probability) if self._speaking else self._listen(block, start, probability)
+        sounds = (
+            self._speak_on(block, start, probability) if self._speaking else self._listen(block, start, probability)
+        )
         voiced = self._speaking and probability >= self._rules.leave
         self._blocks.append(_Block(start, end, voiced, self._utterance))
         while self._blocks[0].end < end - KEPT_S * contract.STREAM_RATE_HZ:

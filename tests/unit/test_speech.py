@@ -1,5 +1,7 @@
 """Who speaks when, from voice probabilities that the test dictates."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,7 +53,7 @@ def test_an_utterance_has_its_lead_in_and_ends_after_the_silence() -> None:
     began = round(1.024 * RATE)
     assert began - LEAD_IN_S * RATE <= pieces[0].start < began
     assert pieces[-1].end == pytest.approx(began + (2.048 + 0.5) * RATE, abs=BLOCK_SAMPLES)
-    assert all(a.end == b.start for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(pieces))
 
 
 def test_a_short_pause_does_not_cut_and_a_long_one_does() -> None:
@@ -94,7 +96,9 @@ def test_any_split_gives_the_same_speech(lengths: list[int], seed: int) -> None:
     levels = np.repeat(rng.choice([0.0, 0.4, 0.9], 1 + sum(lengths) // 4_000), 4_000)[: sum(lengths)].astype(np.float32)
     whole, cut = SpeechTimeline(loudness), SpeechTimeline(loudness)
     expected, got = feed(whole, levels), feed(cut, levels, lengths)
-    assert [(p.utterance, p.start, p.end, p.last) for p in got] == [(p.utterance, p.start, p.end, p.last) for p in expected]
+    assert [(p.utterance, p.start, p.end, p.last) for p in got] == [
+        (p.utterance, p.start, p.end, p.last) for p in expected
+    ]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(got, expected, strict=True))
     for end in range(0, len(levels), 2_560):
         assert cut.voiced_samples(0, end) == whole.voiced_samples(0, end)

@@ -1,0 +1,147 @@
+"""Windows: when they come, where they begin and end, what they hold, and why the network is not asked."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from streamer.features.speech import SpeechTimeline
+from streamer.features.windows import Windower, WindowRules
+from streamer.features.words import WordVectors
+from streamer.network import contract
+from streamer.records import Chunk, Samples, Stage, State, Transcript, Window, Word
+
+RATE = contract.STREAM_RATE_HZ
+HOP = contract.DEFAULT_HOP_COLUMNS * contract.LIVE_STEP_SAMPLES * contract.SAMPLES_PER_PICTURE_SAMPLE
+FIRST_END = contract.samples_of(contract.DEFAULT_HOP_COLUMNS) * contract.SAMPLES_PER_PICTURE_SAMPLE
+
+
+def vectors() -> WordVectors:
+    names = ("so", "happy", "today")
+    table = np.random.default_rng(0).integers(-127, 127, (len(names), contract.WORD_DIMS)).astype(np.int8)
+    return WordVectors({name: i for i, name in enumerate(names)}, table, np.full(len(names), 0.01, np.float32))
+
+
+def loudness(block: Samples) -> float:
+    return float(np.abs(block).max())
+
+
+class Ear:
+    """A timeline and a windower, fed together as the monitor feeds them."""
+
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+        self.timeline = SpeechTimeline(loudness)
+        self.windower = Windower(self.timeline, vectors(), WindowRules(), clock)
+
+    def hear(self, samples: Samples, start: int = 0, *, muted: bool = False, silent: bool = False) -> list[Window]:
+        chunk = Chunk(samples, start, captured_s=(start + len(samples)) / RATE, muted=muted, silent_device=silent)
+        self.timeline.push(chunk)
+        return self.windower.push(chunk)
+
+
+def noise(seconds: float, level: float = 0.2, seed: int = 0) -> Samples:
+    return (level * np.random.default_rng(seed).standard_normal(int(seconds * RATE))).astype(np.float32)
+
+
+def speech(seconds: float) -> Samples:
+    return np.clip(noise(seconds, 0.5), -1, 1)
+
+
+def transcript(at_s: float, *words: str, final: bool = False, utterance: int = 0) -> Transcript:
+    at = int(at_s * RATE)
+    said = tuple(
+        Word(w, at - (len(words) - i) * 3_200, at - (len(words) - i - 1) * 3_200, 0.9, final)
+        for i, w in enumerate(words)
+    )
+    return Transcript(utterance, said, at, final)
+
+
+def test_there_is_one_window_per_hop_and_it_ends_where_its_last_column_ends() -> None:
+    ear = Ear()
+    windows = ear.hear(noise(10)) + ear.windower.finish()
+    assert [window.end for window in windows] == [FIRST_END + i * HOP for i in range(len(windows))]
+    assert len(windows) == contract.columns_in(10 * RATE // 2) // contract.DEFAULT_HOP_COLUMNS
+
+
+def test_a_window_never_spans_more_than_its_picture() -> None:
+    windows = Ear().hear(noise(12))
+    assert windows[0].start == 0
+    assert windows[-1].end - windows[-1].start == 8.08 * RATE
+
+
+def test_the_newest_column_is_last_and_what_was_not_heard_is_masked() -> None:
+    first = Ear().hear(noise(1))[0]
+    assert first.columns.tolist() == [False] * 392 + [True] * 8
+    assert not first.picture[:, :392].any()
+    assert first.picture[:, 392:].all()
+
+
+def test_neighbouring_windows_share_all_columns_but_one_hop() -> None:
+    windows = Ear().hear(noise(10))
+    np.testing.assert_array_equal(windows[-2].picture[:, 8:], windows[-1].picture[:, :-8])
+
+
+def test_words_count_from_the_position_at_which_they_were_known() -> None:
+    ear = Ear()
+    ear.windower.hear(transcript(2.0, "so", "happy"))
+    windows = ear.hear(speech(4))
+    assert {window.n_words for window in windows if window.end < 2 * RATE} == {0}
+    assert {window.n_words for window in windows if window.end >= 2 * RATE} == {2}
+
+
+def test_the_newest_word_is_last_and_lies_where_it_was_said() -> None:
+    ear = Ear()
+    ear.windower.hear(transcript(2.0, "so", "happy"))
+    last = ear.hear(speech(4))[-1]
+    assert last.word_mask.tolist() == [False] * 38 + [True] * 2
+    said_ago_columns = (last.end - 2 * RATE) / 320
+    half_segment_columns = contract.SEGMENT_SAMPLES / contract.LIVE_STEP_SAMPLES / 2
+    newest_middle = contract.N_COLUMNS - 0.5
+    expected = newest_middle - said_ago_columns + half_segment_columns
+    assert last.word_spans[-1, 1] == pytest.approx(expected, abs=0.1)
+
+
+def test_a_later_transcript_replaces_the_earlier_one_and_raises_the_revision() -> None:
+    ear = Ear()
+    ear.windower.hear(transcript(1.5, "so"))
+    ear.windower.hear(transcript(2.0, "so", "happy"))
+    ear.windower.hear(transcript(2.5, "so", "happy", "today", final=True))
+    windows = ear.hear(speech(4))
+    assert [window.revision for window in windows] == sorted(window.revision for window in windows)
+    assert (windows[0].stage, windows[-1].stage) == (Stage.AUDIO, Stage.FINAL)
+    assert Stage.PARTIAL in {window.stage for window in windows}
+    assert (windows[-1].revision, windows[-1].n_words) == (3, 3)
+
+
+def test_words_leave_with_the_window() -> None:
+    ear = Ear()
+    ear.windower.hear(transcript(2.0, "so", "happy", final=True))
+    assert ear.hear(speech(12))[-1].n_words == 0
+
+
+def test_silence_is_no_speech_and_the_start_of_speech_is_too_little() -> None:
+    windows = Ear().hear(np.concatenate((noise(2, 0.01), speech(2), noise(3, 0.01))))
+    states = [window.state for window in windows]
+    order = [state for i, state in enumerate(states) if i == 0 or state is not states[i - 1]]
+    assert order == [State.NO_SPEECH, State.TOO_LITTLE, State.SPEECH, State.NO_SPEECH]
+
+
+def test_a_muted_or_silent_device_says_so() -> None:
+    ear = Ear()
+    assert {window.state for window in ear.hear(speech(2), muted=True)} == {State.MUTED}
+    assert {window.state for window in ear.hear(speech(2), 2 * RATE, silent=True)} == {State.DEVICE_SILENT}
+
+
+def test_a_short_hole_is_filled_and_a_long_one_starts_a_new_picture() -> None:
+    ear = Ear()
+    ear.hear(noise(2))
+    short = ear.hear(noise(1), 2 * RATE + HOP)[-1]
+    assert short.columns.sum() == contract.columns_in((3 * RATE + HOP) // 2) // 8 * 8
+    fresh = ear.hear(noise(1), 100 * RATE)
+    assert fresh[0].start == 100 * RATE
+    assert fresh[0].columns.sum() == 8
+
+
+def test_a_window_knows_when_its_last_sample_was_captured() -> None:
+    for window in Ear().hear(noise(2)):
+        assert window.captured_s == pytest.approx(window.end / RATE)
