@@ -78,7 +78,13 @@ class Voice(Section):
 class Model(Section):
     """Which network judges the windows, and where it runs."""
 
-    name: Name = "stream"
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\z",
+            json_schema_extra={"allowed": "1 to 64 letters, digits, '.', '_' or '-'"},
+        ),
+    ] = "stream"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(1, ge=1, le=256)
     """Threads of one estimate on the CPU."""

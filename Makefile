@@ -1,0 +1,35 @@
+# make run     set up once, then listen:  make run ARGS="--wav x.wav --json"  passes options on
+# make test    set up, then style, types, and the whole suite
+# make lint    style and types alone
+# Set-up is done again only when constraints.txt, pyproject.toml or tools/set-up changed.
+
+ARGS ?=
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Without a source of their own, ARGS listen to the microphone; where there is none, the bundled recording plays.
+OPTIONS_ONLY := $(if $(ARGS),$(filter -%,$(firstword $(ARGS))),yes)
+NAMES_SOURCE := $(filter --mic --mic=% --wav --wav=% --stdin --stdin=% --help -h --version --check-config,$(ARGS))
+SOURCE := $(if $(OPTIONS_ONLY),$(if $(NAMES_SOURCE),,--mic default --demo-if-no-mic))
+
+.PHONY: help run test lint clean
+help:
+	@sed -n '1,4s/^# //p' Makefile
+
+run: .venv/.ready-run
+	@$(BIN)/emostream $(SOURCE) $(ARGS)
+
+test: .venv/.ready-test lint
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: .venv/.ready-test
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/mypy --no-error-summary
+	@echo "lint: ruff and mypy find nothing"
+
+clean:
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.ready-%: constraints.txt pyproject.toml tools/set-up
+	@PYTHON=$(PYTHON) tools/set-up $*
