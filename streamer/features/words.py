@@ -1,0 +1,135 @@
+"""Words to the network's 300 x 40 matrix: tokens, the vector table, the matrix with its mask and times.
+
+The table is one int8 row and one scale per token, memory-mapped; no gensim, no torch. Unknown words have no vector:
+their slot stays zero and masked.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from streamer import errors
+from streamer.network import contract
+from streamer.records import Mask, Spans, Word, WordMatrix
+
+MARKS = "?!.,"
+"""Punctuation that has vectors of its own; some recognisers give it, others do not."""
+
+_PIECES = re.compile(rf"[a-z0-9]+(?:['\u2019][a-z]+)*['\u2019]?|[{re.escape(MARKS)}]|['\u2019][a-z]+")
+
+_CLITICS = ("'s", "'m", "'re", "'ve", "'ll", "'d")
+
+_WHOLE = {"can't": ("ca", "n't"), "cannot": ("can", "not"), "gonna": ("gon", "na"), "wanna": ("wan", "na"), "gotta": ("got", "ta")}
+
+
+def tokens(text: str) -> list[str]:
+    """Return the tokens of a text: lower case, contractions split (do + n't, i + 'm), marks by themselves.
+
+    Everything but letters, digits, apostrophes within words and `MARKS` is dropped; runs of a mark count once.
+    """
+    found: list[str] = []
+    for piece in _PIECES.findall(text.lower()):
+        for token in _split(piece.replace("\u2019", "'")):
+            if token not in MARKS or not found or found[-1] != token:
+                found.append(token)
+    return found
+
+
+def _split(piece: str) -> Sequence[str]:
+    piece = piece.rstrip("'") if len(piece) > 1 else piece
+    if piece in _WHOLE:
+        return _WHOLE[piece]
+    if piece.endswith("n't") and len(piece) > 3:
+        return piece[:-3], "n't"
+    for clitic in _CLITICS:
+        if piece.endswith(clitic) and len(piece) > len(clitic):
+            return piece[: -len(clitic)], clitic
+    return (piece,)
+
+
+class WordVectors:
+    """Tokens to rows of a memory-mapped table."""
+
+    def __init__(self, rows: dict[str, int], vectors: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+        if vectors.shape != (len(rows), contract.WORD_DIMS) or scales.shape != (len(rows),):
+            msg = (
+                f"The word vectors have shape {vectors.shape} with {len(scales)} scales for {len(rows)} words; "
+                f"wanted ({len(rows)}, {contract.WORD_DIMS}). Install the model again."
+            )
+            raise errors.ModelError(
+                msg
+            )
+        self._rows = rows
+        self._vectors = vectors
+        self._scales = scales
+
+    @classmethod
+    def load(cls, folder: Path) -> "WordVectors":
+        """Return the table in `folder` (vectors.safetensors, vocabulary.txt).
+
+        Raises: ModelError if a file is missing, damaged, or of another shape.
+        """
+        try:
+            words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+            with safe_open(folder / "vectors.safetensors", framework="numpy") as file:  # type: ignore[no-untyped-call]
+                vectors, scales = file.get_tensor("vectors"), file.get_tensor("scales")
+        except (OSError, UnicodeDecodeError, SafetensorError) as error:
+            msg = (
+                f"The word vectors in {folder} cannot be read ({error}); wanted vocabulary.txt and vectors.safetensors. "
+                "Install the model again."
+            )
+            raise errors.ModelError(
+                msg
+            ) from error
+        return cls({word: i for i, word in enumerate(words)}, vectors, scales)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, token: str) -> bool:
+        return token in self._rows
+
+    def row(self, token: str) -> int | None:
+        """Return the row of a token, None where it is unknown."""
+        return self._rows.get(token)
+
+    def vector(self, token: str) -> NDArray[np.float32] | None:
+        """Return (300,) f32, None where the token is unknown."""
+        row = self._rows.get(token)
+        if row is None:
+            return None
+        return self._vectors[row].astype(np.float32) * self._scales[row]
+
+
+def word_matrix(
+    words: Sequence[Word], vectors: WordVectors, start: int, end: int, step: int = contract.LIVE_STEP_SAMPLES
+) -> tuple[WordMatrix, Mask, Spans]:
+    """Return the last 40 tokens of the words that lie inside [start, end), newest last.
+
+    Shapes: matrix contract.WORDS_SHAPE f32, mask (L,), spans (L, 2) f32 in columns of the picture whose last column
+    ends at `end`, 0 = left edge. Words count as inside if any part of them is. An unknown token keeps its slot, so that distances
+    from the newest word stay what they were in training, but is zero and masked. Stream samples in, `step` in
+    picture samples per column.
+    """
+    inside = [w for w in words if w.end > start and w.start < end]
+    spoken = [(token, word) for word in inside[-contract.N_WORDS :] for token in tokens(word.text)][-contract.N_WORDS :]
+    matrix = np.zeros(contract.WORDS_SHAPE, np.float32)
+    mask = np.zeros(contract.N_WORDS, np.bool_)
+    spans = np.zeros((contract.N_WORDS, 2), np.float32)
+    samples_per_column = step * contract.SAMPLES_PER_PICTURE_SAMPLE
+    left = end - contract.samples_of(contract.N_COLUMNS, step) * contract.SAMPLES_PER_PICTURE_SAMPLE
+    # A column stands for the middle of its segment, which is wider than a step.
+    offset = (contract.SEGMENT_SAMPLES / step - 1.0) / 2.0
+    for slot, (token, word) in enumerate(spoken, contract.N_WORDS - len(spoken)):
+        vector = vectors.vector(token)
+        if vector is None:
+            continue
+        matrix[:, slot] = vector
+        mask[slot] = True
+        place = np.array((word.start - left, word.end - left)) / samples_per_column - offset
+        spans[slot] = np.clip(place, 0.0, contract.N_COLUMNS)
+    return matrix, mask, spans

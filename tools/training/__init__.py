@@ -1,0 +1,1 @@
+"""What tools/train.py is made of: corpora, sound store, augmentation, teacher, stages, report."""

@@ -1,0 +1,139 @@
+"""The teacher: stem and first two blocks of the Whisper tiny.en encoder (MIT), rebuilt in torch from CTranslate2 weights.
+
+Its early frames know the voice well (the last layer serves recognition and forgets it); `stream` is taught to
+mimic 96 principal components of them. Used in training only.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from faster_whisper.feature_extractor import FeatureExtractor
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from streamer.network import contract
+from tools.training.soundstore import SoundStore
+
+N_COMPONENTS = 96
+N_HEADS = 6
+N_BLOCKS = 2
+FRAME_SAMPLES = 160
+"""Picture samples per teacher frame: 20 ms, the same grid as the picture's columns."""
+
+_DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+
+
+def read_ctranslate2(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the encoder's variables of a CTranslate2 `model.bin` (format: research notes, lever 1)."""
+    data = path.read_bytes()
+    at = 0
+
+    def take(form: str) -> tuple[int, ...]:
+        nonlocal at
+        values = struct.unpack_from("<" + form, data, at)
+        at += struct.calcsize("<" + form)
+        return values
+
+    def text() -> str:
+        nonlocal at
+        (n,) = take("H")
+        at += n
+        return data[at - n : at - 1].decode()
+
+    take("I")
+    text()
+    take("I")
+    (count,) = take("I")
+    variables: dict[str, NDArray[np.float32]] = {}
+    for _ in range(count):
+        name = text()
+        (rank,) = take("B")
+        shape = take(f"{rank}I")
+        kind, n_bytes = take("BI")
+        if name.startswith("encoder/"):
+            raw = np.frombuffer(data, _DTYPES[kind], offset=at, count=n_bytes // np.dtype(_DTYPES[kind]).itemsize)
+            variables[name.removeprefix("encoder/")] = raw.reshape(shape).astype(np.float32)
+        at += n_bytes
+    return variables
+
+
+class EarlyEncoder:
+    """Mel columns to the frames after blocks 1 and 2, side by side."""
+
+    def __init__(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        self._w = {name: torch.from_numpy(value.copy()) for name, value in weights.items()}
+        self._mel = FeatureExtractor(feature_size=80, sampling_rate=16_000, hop_length=160, chunk_length=30, n_fft=400)
+
+    def _linear(self, x: Tensor, name: str) -> Tensor:
+        return functional.linear(x, self._w[name + "/weight"], self._w[name + "/bias"])
+
+    def _norm(self, x: Tensor, name: str) -> Tensor:
+        return functional.layer_norm(x, (x.shape[-1],), self._w[name + "/gamma"], self._w[name + "/beta"])
+
+    def _block(self, x: Tensor, name: str) -> Tensor:
+        h = self._linear(self._norm(x, f"{name}/self_attention/layer_norm"), f"{name}/self_attention/linear_0")
+        q, k, v = (part.unflatten(-1, (N_HEADS, -1)).transpose(0, 1) for part in h.chunk(3, dim=-1))
+        heard = functional.scaled_dot_product_attention(q, k, v).transpose(0, 1).flatten(1)
+        x = x + self._linear(heard, f"{name}/self_attention/linear_1")
+        h = self._linear(self._norm(x, f"{name}/ffn/layer_norm"), f"{name}/ffn/linear_0")
+        return x + self._linear(functional.gelu(h), f"{name}/ffn/linear_1")
+
+    @torch.inference_mode()
+    def frames(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (n, 768), one frame per 20 ms of `sound` (8 kHz)."""
+        full = soxr.resample(sound, contract.PICTURE_RATE_HZ, 16_000)
+        mel = torch.from_numpy(np.asarray(self._mel(np.asarray(full, np.float32)), np.float32))  # (80, 2n)
+        x = functional.conv1d(mel[None], self._w["conv1/weight"], self._w["conv1/bias"], padding=1)
+        x = functional.conv1d(functional.gelu(x), self._w["conv2/weight"], self._w["conv2/bias"], stride=2, padding=1)
+        x = functional.gelu(x)[0].T  # (n, 384)
+        x = x + self._w["position_encodings/encodings"][: len(x)]
+        blocks = []
+        for i in range(N_BLOCKS):
+            x = self._block(x, f"layer_{i}")
+            blocks.append(x)
+        n_frames = len(sound) // FRAME_SAMPLES
+        return torch.cat(blocks, dim=-1)[:n_frames].numpy()
+
+
+def components(frames: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean (768,) and projection (768, 96), softly whitened: scaled by eigenvalue^-1/4, mean variance 1."""
+    mean = frames.mean(axis=0, dtype=np.float64)
+    covariance = np.cov(frames.astype(np.float64), rowvar=False)
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = values[::-1][:N_COMPONENTS], vectors[:, ::-1][:, :N_COMPONENTS]
+    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(N_COMPONENTS)])
+    scale = values**-0.25
+    scale /= np.sqrt(np.mean(values * scale**2))
+    return mean.astype(np.float32), (vectors * scale).astype(np.float32)
+
+
+def build(store: SoundStore, weights: Path, folder: Path) -> None:
+    """Write the targets of every training clip to `folder`: teacher.f16 (frames, 96) and teacher.npy (offsets)."""
+    encoder = EarlyEncoder(read_ctranslate2(weights))
+    training = [i for i, r in enumerate(store.recordings) if r.split == "train"]
+    sample = np.concatenate([encoder.frames(store.sound(i))[::5] for i in training[::8]])
+    mean, projection = components(sample)
+    offsets = np.zeros(len(store.recordings) + 1, np.int64)
+    chosen = set(training)
+    with (folder / "teacher.f16").open("wb") as file:
+        for i in range(len(store.recordings)):
+            n = 0
+            if i in chosen:
+                target = (encoder.frames(store.sound(i)) - mean) @ projection
+                file.write(target.astype(np.float16).tobytes())
+                n = len(target)
+            offsets[i + 1] = offsets[i] + n
+    np.save(folder / "teacher.npy", offsets)
+
+
+def load(store: SoundStore, weights: Path, folder: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    """Return (frames, 96) and the offsets (clips + 1,) of each clip's frames, built first where not there."""
+    if not (folder / "teacher.npy").exists():
+        build(store, weights, folder)
+    offsets = np.load(folder / "teacher.npy")
+    targets = np.memmap(folder / "teacher.f16", dtype=np.float16, mode="r").reshape(-1, N_COMPONENTS)
+    return targets, offsets
