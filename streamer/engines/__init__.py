@@ -1,0 +1,1 @@
+"""Heavy, stateful parts, each with one owner: voice detector, recogniser, network."""
