@@ -63,6 +63,11 @@ class Latencies:
         """Take one more."""
         self._recent_ms.append(1_000.0 * latency_s)
 
+    @property
+    def newest_ms(self) -> float | None:
+        """Return the newest latency, None before the first."""
+        return self._recent_ms[-1] if self._recent_ms else None
+
     def percentile_ms(self, percent: float) -> float | None:
         """Return the percentile, None before the first latency."""
         return float(np.percentile(self._recent_ms, percent)) if self._recent_ms else None

@@ -18,7 +18,7 @@ from streamer.features.speech import SpeechTimeline
 from streamer.features.windows import Windower
 from streamer.gauges import History, Latencies, Meter, Overload
 from streamer.mood import QUIET, MoodRules, Smoothed, fold
-from streamer.records import Chunk, Estimate, Mood, SpeechSound, State, Transcript, Window
+from streamer.records import Chunk, Estimate, Mood, SpeechSound, State, Transcript, Window, Word
 from streamer.sources.source import Source, SourceState, SourceStatus
 
 BEAT_S = 1.0
@@ -54,7 +54,7 @@ class Judge(Protocol):
 class Announcer(Protocol):
     """What hears the results: broker, standard output, a log of lines."""
 
-    def estimate(self, estimate: Estimate, mood: Mood, words: int) -> None:
+    def estimate(self, estimate: Estimate) -> None:
         """Take one more estimate."""
 
     def mood(self, before: Mood, now: Mood) -> None:
@@ -86,8 +86,8 @@ class Gauges:
     latencies: Latencies = field(default_factory=Latencies)
     history: History = field(default_factory=History)
     model_s: Latencies = field(default_factory=Latencies)
-    position: int = 0
-    """Stream position heard so far."""
+    loop_lag_s: float = 0.0
+    """How late the event loop was at the latest beat."""
 
 
 class Monitor:
@@ -131,6 +131,11 @@ class Monitor:
         """Return what is known of the speaker now, with what the device does taken into account."""
         return _as_heard(self._smoothed.mood, self.source.status(), muted=self.muted)
 
+    @property
+    def words(self) -> list[Word]:
+        """Return the words of the newest window."""
+        return self._windower.words()
+
     def attach(self, listener: Listener) -> None:
         """Take the recogniser's owner, which needs `hear` and so is made after the monitor."""
         self._listener = listener
@@ -163,7 +168,9 @@ class Monitor:
     async def beat(self) -> None:
         """Notice what happens while no sound comes, and give a sign of life."""
         while True:
+            began_s = self._rhythm.clock()
             await asyncio.sleep(BEAT_S)
+            self.gauges.loop_lag_s = max(0.0, self._rhythm.clock() - began_s - BEAT_S)
             self._show()
             self._announcer.beat(self.mood)
 
@@ -180,7 +187,6 @@ class Monitor:
 
     async def _take(self, chunk: Chunk) -> None:
         self.gauges.meter.push(chunk.samples, chunk.end)
-        self.gauges.position = chunk.end
         for sound in self._timeline.push(chunk):
             self._offer(sound)
         if self._rhythm.lockstep and self._listener:
@@ -212,7 +218,7 @@ class Monitor:
         if estimate.probabilities is not None:
             self.gauges.model_s.push(estimate.model_s)
         self.gauges.latencies.push(self._rhythm.clock() - estimate.captured_s)
-        self._announcer.estimate(estimate, self._smoothed.mood, estimate.n_words)
+        self._announcer.estimate(estimate)
         self._show()
 
     def _show(self) -> None:
