@@ -31,7 +31,7 @@ class Entries:
         try:
             return cls(json.loads(text), where)
         except (ValueError, RecursionError) as error:
-            message = f"{where} is not JSON ({error:.80}); install or train the model again"
+            message = f"{where} is not JSON ({error!s:.80}); install or train the model again"
             raise CheckpointError(message) from error
 
     def refuse(self, what: str) -> NoReturn:
