@@ -1,4 +1,4 @@
-"""The only downloader: recogniser models by name, each with a pinned SHA-256, unpacked by a strict list of what may come.
+"""The only downloader: recogniser models by name, each with a pinned SHA-256, unpacked by a list of what may come.
 
 A table entry without a hash is refused, never passed. Nothing appears under its final name before all of it is right.
 """
@@ -132,7 +132,7 @@ def inner_path(entry: ZipInfo) -> PurePosixPath:
     path = PurePosixPath(entry.filename)
     inside = PurePosixPath(*path.parts[1:])
     is_file = not entry.external_attr >> 16 or stat.S_ISREG(entry.external_attr >> 16)
-    known = len(inside.parts) > 1 and inside.parts[0] in _FOLDERS or str(inside) in _TOP_FILES
+    known = (len(inside.parts) > 1 and inside.parts[0] in _FOLDERS) or str(inside) in _TOP_FILES
     plain = not path.is_absolute() and ".." not in path.parts and "\\" not in entry.filename
     if not (is_file and known and plain):
         message = f"the archive holds {entry.filename!r}, which is not part of a Vosk model: not installed"
