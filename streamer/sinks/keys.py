@@ -38,6 +38,11 @@ class Keys:
         self._before: list[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether keys are heard now."""
+        return self._fd is not None
+
     def start(self) -> bool:
         """Begin to hear keys on the running loop; False if there is no keyboard to hear."""
         self.stop()

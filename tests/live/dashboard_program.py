@@ -1,12 +1,14 @@
 """A small program for `test_dashboard.py`: the real dashboard on its own terminal, fed with made-up views.
 
-Argument: what to do ("run", "crash", "same", "plain"). "q" ends it. What happened goes to standard error as JSON.
+Argument: what to do ("run", "same", "crash", "hangup", "stoppable"). "q" ends it. What happened goes to standard error
+as JSON.
 """
 
 import asyncio
 import json
 import os
 import resource
+import signal
 import sys
 from dataclasses import replace
 from typing import Any
@@ -74,6 +76,20 @@ def own_terminal() -> None:
     os.close(os.open(os.ttyname(1), os.O_RDWR))
 
 
+def as_a_child() -> None:
+    """Go on in a child with the terminal in its hands, and wait here as a shell does: else Ctrl-Z stops nothing."""
+    child = os.fork()
+    os.setpgid(child, child)
+    if child:
+        os.tcsetpgrp(1, child)
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status))
+
+
 if __name__ == "__main__":
     own_terminal()
-    print(json.dumps(asyncio.run(Monitor(sys.argv[1]).main())), file=sys.stderr)
+    if sys.argv[1] == "hangup":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if sys.argv[1] == "stoppable":
+        as_a_child()
+    json.dump(asyncio.run(Monitor(sys.argv[1]).main()), sys.stderr)
