@@ -110,7 +110,7 @@ def models_verify(*names: str, json: Json = False) -> int:
 
 def models_pull(name: str, /) -> int:
     """Download a recogniser's model, checked against the hash that this program knows."""
-    return commands.models_pull(name)
+    return commands.models_pull(name, places.user_models())
 
 
 def models_import_vectors(file: Path, /, *, name: str = "", json: Json = False) -> int:
@@ -123,10 +123,11 @@ def _run(job: Job) -> int:
     from streamer import app  # noqa: PLC0415
 
     log = job.settings.log
-    painted = job.show is Show.DASHBOARD
-    file = Path(log.file).expanduser() if log.file else places.log_file() if painted else None
-    with logging_to(file, log.level, ring_only=painted, debug=job.debug) as ring:
-        return asyncio.run(run_until_stopped(lambda stop: app.run(job, stop, ring)))
+    file = Path(log.file).expanduser() if log.file else None
+    if file is None and job.show is Show.DASHBOARD:
+        file = places.log_file()
+    with logging_to(file, log.level, required=bool(log.file), debug=job.debug):
+        return asyncio.run(run_until_stopped(lambda stop: app.run(job, stop)))
 
 
 def _with_demo_if_no_mic(job: Job) -> Job:

@@ -2,17 +2,38 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from streamer.engines import asr_download
 from streamer.errors import ModelError
 from streamer.network import checkpoint
 from streamer.network.checkpoint import Entry
 from streamer.network.entries import CheckpointError
+from streamer.sources import portaudio
 from streamer.vectors_import import import_vectors
 
 MOST_ROWS: Final = 400_000
 """Rows of a file of word vectors that are read: files are sorted by how common a word is."""
+
+
+def has_microphone() -> bool:
+    """Return whether there is any input device."""
+    return bool(portaudio.list_devices())
+
+
+def devices(*, as_json: bool) -> int:
+    """Print the input devices, the default one marked."""
+    found = portaudio.list_devices()
+    if as_json:
+        print(json.dumps([asdict(device) for device in found], indent=1))
+        return 0
+    for device in found:
+        mark = "*" if device.default else " "
+        print(f"{mark} {device.index:3}  {device.name}  ({device.channels} in, {device.rate_hz} Hz, {device.host_api})")
+    print("* is the default" if found else "no input device was found; plug in a microphone")
+    return 0
 
 
 def models_list(folders: Sequence[Path], *, as_json: bool) -> int:
@@ -49,6 +70,12 @@ def models_verify(folders: Sequence[Path], names: Sequence[str], *, as_json: boo
         for name, problem in problems.items():
             print(f"{name}  {problem or 'is as its card says'}")
     return ModelError.exit_code if any(problems.values()) else 0
+
+
+def models_pull(name: str, parent: Path) -> int:
+    """Download a recogniser's model into `parent`, checked against the pinned hash."""
+    print(f"{asr_download.pull(name, parent)}  {asr_download.DOWNLOADS[name].licence}")
+    return 0
 
 
 def models_import_vectors(file: Path, name: str, parent: Path, *, as_json: bool) -> int:

@@ -8,10 +8,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import SecretStr, ValidationError
@@ -69,7 +67,7 @@ def load(file: Path | None, environ: Mapping[str, str], options: Mapping[str, tu
         else:
             values.setdefault(section, {})[name] = value
             origins[one.key] = one.origin
-    problems += _password(values, environ)
+    values.setdefault("mqtt", {})["password"] = SecretStr(environ.get(PASSWORD_VARIABLE, ""))
     settings = Settings.model_validate(values)
     problems += [f"{origins.get(key, 'default')}: {text}" for key, text in _contradictions(settings)]
     if problems:
@@ -177,22 +175,11 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterat
             problems.append(f"environment: {text}")
 
 
-def _password(values: dict[str, dict[str, object]], environ: Mapping[str, str]) -> list[str]:
-    """Put the password into `values`; return the problem, if its file cannot be read."""
-    mqtt = values.setdefault("mqtt", {})
-    password, file = environ.get(PASSWORD_VARIABLE, ""), mqtt.get("password_file")
-    if not password and file:
-        try:
-            password = Path(str(file)).expanduser().read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not a text file"
-            return [f"mqtt.password_file: {file} cannot be read ({reason}); its first line should be the password"]
-    mqtt["password"] = SecretStr(password)
-    return []
-
-
 def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield (key, what is wrong) for values that are each allowed, but not together."""
+    """Yield (key, what is wrong) for values that are each allowed, but not together.
+
+    Whether a broker may be used as named is for `sinks/address.py` to say, which reads the files that it needs.
+    """
     voice, mood, mqtt = settings.voice, settings.mood, settings.mqtt
     if voice.release > voice.threshold:
         yield "voice.release", f"voice.release is {voice.release}, wanted at most voice.threshold, {voice.threshold}"
@@ -200,26 +187,6 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "mood.exit", f"mood.exit is {mood.exit}, wanted at most mood.enter, {mood.enter}"
     if mqtt.embedded and mqtt.url:
         yield "mqtt.url", "mqtt.url names a broker beside mqtt.embedded, wanted one of the two"
-    if mqtt.username and not mqtt.password.get_secret_value() and mqtt.password_file:
-        yield "mqtt.password_file", f"mqtt.password_file, {mqtt.password_file}, holds no password on its first line"
-    address = urlsplit(mqtt.url)
-    try:
-        port = address.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        yield "mqtt.url", f"mqtt.url is {mqtt.url!r}, wanted a port from 1 to 65535"
-    if address.scheme == "mqtt" and not mqtt.allow_plaintext and not is_loopback(address.hostname or ""):
-        text = f"mqtt.url is {mqtt.url!r}, which would send a person's emotions unencrypted to another machine; "
-        yield "mqtt.url", text + "wanted mqtts://, or --allow-plaintext if that is meant"
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` can only be this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _unknown(key: str, known: list[str], kind: str) -> str:

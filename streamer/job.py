@@ -11,7 +11,7 @@ from streamer.settings import Settings
 class Microphone:
     """Listen to a device: "default", its number, or a part of its name."""
 
-    device: int | str
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,10 @@ class Recordings:
 
 @dataclass(frozen=True, slots=True)
 class RawInput:
-    """Read signed 16-bit little-endian mono sound from standard input."""
+    """Read signed 16-bit little-endian mono sound from standard input, in real time or as fast as it comes."""
 
     rate_hz: int
+    fast: bool = False
 
 
 class Show(StrEnum):

@@ -1,4 +1,4 @@
-"""Where log lines go: standard error, or a file and a short ring while the dashboard owns the terminal.
+"""Where log lines go: standard error, or a file while the dashboard owns the terminal.
 
 Only our own loggers follow the level that is set. Those of libraries speak from "warning" up whatever the level, since
 nobody promises that their lower levels never hold a spoken word.
@@ -8,7 +8,6 @@ import logging
 import logging.handlers
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,26 +16,9 @@ from typing import Final
 from streamer.errors import ConfigError
 
 OURS: Final = "streamer"
-RING_LINES: Final = 50
+FILE_PATTERN: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 FILE_CAP_BYTES: Final = 1_000_000
 FILES_KEPT: Final = 3
-
-
-class Ring(logging.Handler):
-    """The last log lines, for a panel."""
-
-    def __init__(self, capacity: int = RING_LINES) -> None:
-        super().__init__()
-        self._lines: deque[str] = deque(maxlen=capacity)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Oldest first."""
-        return tuple(self._lines)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        self._lines.append(self.format(record))
 
 
 class OneLine(logging.Formatter):
@@ -61,45 +43,43 @@ class OneLine(logging.Formatter):
 
 
 @contextmanager
-def logging_to(file: Path | None, level: str, *, ring_only: bool = False, debug: bool = False) -> Iterator[Ring]:
-    """Send log lines to `file`, or to standard error, and to the ring that is returned, until the block is left.
+def logging_to(file: Path | None, level: str, *, required: bool = True, debug: bool = False) -> Iterator[None]:
+    """Send log lines to `file`, or to standard error where it is None, until the block is left.
 
-    `ring_only` keeps them off standard error where there is no file, because somebody paints there.
-    Raises: ConfigError if the file cannot be written.
+    `debug` adds tracebacks and our own lines of every level.
+    Raises: ConfigError if the file cannot be written; where it is not `required` there is no log then.
     """
-    ring = Ring()
-    ring.setFormatter(OneLine("%(levelname)s %(message)s", tracebacks=False))
-    handlers: list[logging.Handler] = [ring]
-    if file is not None:
-        handlers.append(_file_handler(file))
-        handlers[-1].setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s", tracebacks=debug))
-    elif not ring_only:
-        handlers.append(logging.StreamHandler(sys.stderr))
-        handlers[-1].setFormatter(OneLine("emostream: %(levelname)s: %(message)s", tracebacks=debug))
+    handler = _stderr_handler() if file is None else _file_handler(file, required=required)
+    pattern = "emostream: %(levelname)s: %(message)s" if file is None else FILE_PATTERN
+    handler.setFormatter(OneLine(pattern, tracebacks=debug))
     root, ours = logging.getLogger(), logging.getLogger(OURS)
     before = root.level, ours.level
     root.setLevel(logging.WARNING)
     ours.setLevel(logging.DEBUG if debug else level.upper())
     logging.captureWarnings(capture=True)
-    for handler in handlers:
-        root.addHandler(handler)
+    root.addHandler(handler)
     try:
-        yield ring
+        yield
     finally:
-        for handler in handlers:
-            root.removeHandler(handler)
-            handler.close()
+        root.removeHandler(handler)
+        handler.close()
         logging.captureWarnings(capture=False)
         root.setLevel(before[0])
         ours.setLevel(before[1])
 
 
-def _file_handler(file: Path) -> logging.Handler:
+def _stderr_handler() -> logging.Handler:
+    return logging.StreamHandler(sys.stderr)
+
+
+def _file_handler(file: Path, *, required: bool) -> logging.Handler:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return logging.handlers.RotatingFileHandler(
-            file, maxBytes=FILE_CAP_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=False
+            file, maxBytes=FILE_CAP_BYTES, backupCount=FILES_KEPT, encoding="utf-8"
         )
     except OSError as error:
+        if not required:
+            return logging.NullHandler()
         message = f"the log cannot be written to {file} ({error.strerror}); name another file as log.file"
         raise ConfigError(message) from error

@@ -33,7 +33,9 @@ class Options:
         int | None,
         Parameter(metavar="HZ", help="Raw signed 16-bit mono sound from standard input, at this rate in Hz."),
     ] = None
-    fast: Annotated[bool, Parameter(help="With --wav: as fast as it can be processed, not in real time.")] = False
+    fast: Annotated[
+        bool, Parameter(help="With --wav or --stdin: as fast as it can be processed, not in real time.")
+    ] = False
     json: Annotated[bool, Parameter(name="--json", help="One estimate per line to standard output.")] = False
     no_dashboard: Annotated[bool, Parameter(help="Plain lines instead of the dashboard.")] = False
     mqtt: Annotated[
@@ -101,8 +103,8 @@ def check(options: Options) -> None:
     given = [name for name, value in sources if value is not None]
     if len(given) > 1:
         message = f"{' and '.join(given)} are given together; wanted one source of sound"
-    elif options.fast and options.wav is None:
-        message = "--fast is given without --wav; only files can be heard faster than they sound"
+    elif options.fast and options.wav is None and options.stdin is None:
+        message = "--fast is given without --wav or --stdin; a microphone cannot be heard faster than it sounds"
     elif options.stdin is not None and options.stdin <= 0:
         message = f"--stdin is {options.stdin}, wanted the rate of the sound in Hz, such as 16000"
     else:
@@ -112,10 +114,10 @@ def check(options: Options) -> None:
 
 def to_job(options: Options, settings: Settings, *, is_terminal: bool) -> Job:
     """Return the job; `is_terminal` says whether standard output is one."""
-    source: Microphone | Recordings | RawInput = Microphone(settings.source.mic)
+    source: Microphone | Recordings | RawInput = Microphone(str(settings.source.mic))
     if options.wav is not None:
         source = Recordings(tuple(DEMO_RECORDING if name == DEMO else Path(name) for name in options.wav), options.fast)
     elif options.stdin is not None:
-        source = RawInput(options.stdin)
+        source = RawInput(options.stdin, options.fast)
     show = Show.DASHBOARD if settings.dashboard.enabled and is_terminal else Show.LINES
     return Job(settings, source, Show.JSON if options.json else show, options.debug)

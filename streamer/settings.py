@@ -40,7 +40,7 @@ class Source(Section):
     """Where sound comes in."""
 
     mic: Annotated[int, Field(ge=0)] | str = "default"
-    """`default`, a device's number, or a part of its name (a number in quotes is read as a number too)."""
+    """`default`, `default-follow`, a device's number, or a part of its name."""
     chunk_ms: int = Field(20, ge=5, le=1000)
     """Length of the pieces in which sound is handed over."""
 
@@ -127,8 +127,10 @@ class Mqtt(Section):
     url: Annotated[
         str,
         Field(
-            pattern=r"\A(mqtts?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?\z",
-            json_schema_extra={"allowed": "mqtt://HOST[:PORT] or mqtts://HOST[:PORT] with no user or password in it"},
+            pattern=r"\A(mqtts?://([^:@/?#\s]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?\z",
+            json_schema_extra={
+                "allowed": "mqtt://[USER@]HOST[:PORT] or mqtts://[USER@]HOST[:PORT], with no password in it"
+            },
         ),
     ] = ""
     """Address of the broker; empty: nothing is published."""
@@ -138,7 +140,7 @@ class Mqtt(Section):
     """The sound's place in the topics; empty: `mic`, `wav` or `stdin`, whichever it is."""
     username: str = ""
     password_file: str = ""
-    """File whose first line is the password; EMOSTREAM_MQTT_PASSWORD goes before it."""
+    """File for its owner's eyes only, whose first line is the password; EMOSTREAM_MQTT_PASSWORD goes before it."""
     password: SecretStr = Field(SecretStr(""), exclude=True)
     """Never from a file of settings or the command line."""
     ca_file: str = ""
