@@ -1,6 +1,6 @@
 """What is told to the world: estimates, moods, words and health, turned into messages and lines. Waits for nobody."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -38,12 +38,26 @@ class Herald:
         self._health: Callable[[], Health] | None = None
         self._tell_words = tell_words
         self._outlets: list[tuple[frozenset[Kind], Outlet]] = []
+        self._unsaid: list[tuple[Callable[[bytes], Awaitable[None]], list[bytes]]] = []
         self._seq = dict.fromkeys(Kind, 0)
         self._next_heartbeat_s = 0.0
 
     def ask(self, listening: Callable[[], Listening], health: Callable[[], Health]) -> None:
         """Ask these whenever the state or the health is told; before, neither is."""
         self._listening, self._health = listening, health
+
+    def add_patient(self, put: Callable[[bytes], Awaitable[None]], kinds: frozenset[Kind]) -> None:
+        """Hand `put` every message of these kinds, at the latest when `settle` is awaited; none is lost."""
+        unsaid: list[bytes] = []
+        self._unsaid.append((put, unsaid))
+        self.add(lambda message: unsaid.append(message.payload), kinds)
+
+    async def settle(self) -> None:
+        """Wait until the patient outlets have taken everything told so far."""
+        for put, unsaid in self._unsaid:
+            for message in unsaid:
+                await put(message)
+            unsaid.clear()
 
     def add(self, outlet: Outlet, kinds: frozenset[Kind] = frozenset(Kind)) -> None:
         """Tell `outlet` everything of these kinds from now on."""

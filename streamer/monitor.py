@@ -63,6 +63,9 @@ class Announcer(Protocol):
     def transcript(self, transcript: Transcript) -> None:
         """Take what was said."""
 
+    async def settle(self) -> None:
+        """Wait until those who want every estimate have taken it."""
+
     def beat(self, mood: Mood) -> None:
         """Take a sign of life, about once a second."""
 
@@ -93,7 +96,7 @@ class Gauges:
 class Monitor:
     """Carry sound from a source to estimates and moods."""
 
-    def __init__(  # noqa: PLR0913: the parts that meet here
+    def __init__(  # noqa: PLR0913, PLR0917 (the parts that meet here)
         self,
         source: Source,
         timeline: SpeechTimeline,
@@ -164,6 +167,7 @@ class Monitor:
             if self._overload.push(estimate):
                 estimate = replace(estimate, state=State.OVERLOADED)
             self._take_estimate(estimate)
+            await self._announcer.settle()
 
     async def beat(self) -> None:
         """Notice what happens while no sound comes, and give a sign of life."""

@@ -21,8 +21,9 @@ def half_band() -> NDArray[np.float64]:
     """Return taps 1, 3, 5 ... right of the middle of the symmetric filter; the middle tap is 0.5, the others are 0."""
     n = np.arange(1, HALF_TAPS + 1, 2)
     window = np.kaiser(2 * HALF_TAPS + 1, KAISER_BETA)[HALF_TAPS + n]
-    taps = 0.5 * np.sinc(n / 2.0) * window
-    return taps * (0.25 / taps.sum())
+    taps: NDArray[np.float64] = 0.5 * np.sinc(n / 2.0) * window
+    taps *= 0.25 / taps.sum()
+    return taps
 
 
 class Decimator:
@@ -34,16 +35,16 @@ class Decimator:
 
     def __init__(self) -> None:
         self._taps = half_band()
-        self._sound = np.zeros(HALF_TAPS)
+        self._sound: NDArray[np.float64] = np.zeros(HALF_TAPS)
         """Input still needed, from `HALF_TAPS` before the next output sample on."""
 
     def push(self, samples: Samples) -> Samples:
         """Return the samples at `contract.PICTURE_RATE_HZ` that `samples` complete."""
-        sound = np.concatenate((self._sound, samples))
+        sound: NDArray[np.float64] = np.concatenate((self._sound, samples))
         ratio = contract.SAMPLES_PER_PICTURE_SAMPLE
         n = max(0, (len(sound) - 2 * HALF_TAPS - 1) // ratio + 1) if len(sound) > 2 * HALF_TAPS else 0
         middle = sound[HALF_TAPS : HALF_TAPS + n * ratio : ratio]
-        out = 0.5 * middle
+        out: NDArray[np.float64] = 0.5 * middle
         for offset, tap in zip(range(1, HALF_TAPS + 1, 2), self._taps.tolist(), strict=True):
             before = sound[HALF_TAPS - offset : HALF_TAPS - offset + n * ratio : ratio]
             after = sound[HALF_TAPS + offset : HALF_TAPS + offset + n * ratio : ratio]

@@ -27,7 +27,8 @@ FALL_S = 10.0
 def taper() -> NDArray[np.float64]:
     """Return the periodic Hamming taper, (contract.SEGMENT_SAMPLES,), as torchaudio and scipy make it."""
     n = np.arange(contract.SEGMENT_SAMPLES)
-    return 0.54 - 0.46 * np.cos(2.0 * np.pi * n / contract.SEGMENT_SAMPLES)
+    hamming: NDArray[np.float64] = 0.54 - 0.46 * np.cos(2.0 * np.pi * n / contract.SEGMENT_SAMPLES)
+    return hamming
 
 
 def power_columns(samples: Samples, step: int = contract.LIVE_STEP_SAMPLES) -> NDArray[np.float64]:
@@ -52,7 +53,8 @@ def bands_db(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     full_scale = np.square(taper().sum() / 2.0)
     pairs = power[:, 1:].reshape(len(power), contract.N_BANDS, 2).sum(axis=2)
-    return 10.0 * np.log10(pairs / full_scale + 1e-15)
+    db: NDArray[np.float64] = 10.0 * np.log10(pairs / full_scale + 1e-15)
+    return db
 
 
 class RunningLevel:

@@ -21,7 +21,7 @@ def mood(end_s: float, probabilities: tuple[float, ...] | None) -> Mood:
 def test_a_full_scale_square_wave_is_zero_db_and_a_tenth_is_minus_twenty() -> None:
     square = np.where(np.arange(1_600) % 2, 1, -1).astype(np.float32)
     assert level_db(square) == pytest.approx(0, abs=1e-6)
-    assert level_db(square / 10) == pytest.approx(-20, abs=1e-4)
+    assert level_db(square / np.float32(10)) == pytest.approx(-20, abs=1e-4)
 
 
 def test_silence_reads_the_floor_and_nothing_reads_it_too() -> None:

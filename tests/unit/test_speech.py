@@ -26,9 +26,9 @@ def sound(*parts: tuple[float, float]) -> Samples:
 
 
 def feed(timeline: SpeechTimeline, samples: Samples, lengths: list[int] | None = None) -> list[SpeechSound]:
-    cuts = np.cumsum(lengths)[:-1] if lengths else []
-    pieces, start = [], 0
-    for part in np.split(samples, cuts):
+    pieces: list[SpeechSound] = []
+    start = 0
+    for part in np.split(samples, np.cumsum(lengths or [0])[:-1]):
         pieces += timeline.push(Chunk(part, start, 0.0))
         start += len(part)
     return pieces + timeline.finish()
