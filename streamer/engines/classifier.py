@@ -175,7 +175,7 @@ def _find(folders: tuple[Path, ...], what: str, path: Path) -> Path:
         if (folder / path).is_file():
             return folder / path
     looked_in = " and ".join(str(folder) for folder in folders) or "no folder"
-    message = f"there is no {what}: looked for {path} in {looked_in}; `emostream models list` shows what is there"
+    message = f"cannot find {what}: looked for {path} in {looked_in}; `emostream models list` shows what is there"
     raise ModelError(message)
 
 

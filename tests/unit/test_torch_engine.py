@@ -1,0 +1,35 @@
+"""Torch as the engine; that it agrees with ONNX Runtime is in test_onnx_engine.py. No test needs a graphics card."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from streamer.engines.engine import feed_of
+from streamer.engines.torch_engine import TorchEngine, has_cuda
+from streamer.network import checkpoint, registry
+from streamer.network.entries import CheckpointError
+from tests.networks import window, write_weights
+
+
+def test_it_runs_the_network_of_the_card(tmp_path: Path) -> None:
+    folder = write_weights(tmp_path)
+    made = checkpoint.read_card(folder)
+    feed = feed_of(window())
+    logits = TorchEngine(checkpoint.read_tensors(folder, made), made, "cpu").run(feed)
+    with torch.inference_mode():
+        wanted = registry.load(folder)(*(torch.from_numpy(array) for array in feed.values()))
+    assert (logits == wanted[0].numpy()).all()
+
+
+def test_weights_that_do_not_fit_are_refused_by_layer(tmp_path: Path) -> None:
+    folder = write_weights(tmp_path)
+    made = checkpoint.read_card(folder)
+    tensors = checkpoint.read_tensors(folder, made)
+    del tensors["e.bias"]
+    with pytest.raises(CheckpointError, match=r"model small: weights.safetensors: layer e.bias is missing"):
+        TorchEngine(tensors, made, "cpu")
+
+
+def test_a_build_for_the_cpu_reaches_no_card() -> None:
+    assert has_cuda() == (torch.version.cuda is not None and torch.cuda.device_count() > 0)
