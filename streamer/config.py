@@ -196,7 +196,7 @@ def _unknown(key: str, known: list[str], kind: str) -> str:
     last = key.rsplit(".", 1)[-1]
     elsewhere = [other for other in keys() if other.endswith(f".{last}")]
     near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"{key[:LONGEST_SHOWN]} is no {kind}; the nearest is {near[0]}"
+    return f"{_printable(key)[:LONGEST_SHOWN]} is no {kind}; the nearest is {near[0]}"
 
 
 def _shown(given: Given) -> str:
@@ -210,8 +210,13 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "none" if value is None else str(value)
+        return '"' + _printable(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    return "none" if value is None else _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Return `text` on one line, with nothing in it that moves or colours a terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _words(schema: dict[str, object]) -> str:
