@@ -58,6 +58,7 @@ SILENCE: Final = replace(
     SPEECH,
     mood=Mood(State.NO_SPEECH, None, 0.0, None, 70 * RATE, 82 * RATE),
     confidence=None,
+    history=tuple((*past[24:], *[None] * 24) for past in _history(SHARES)),
     words=(),
     level_db=-58.0,
     peak_db=-49.0,

@@ -119,10 +119,10 @@ def level(view: View, paper: Paper) -> Line:
 
 
 def large_label(view: View, paper: Paper) -> list[Line] | None:
-    """Return the label in large letters, a statement in the middle of as many rows, or None where it does not fit."""
+    """Return the label in large letters, a statement in the last of as many rows, or None where it does not fit."""
     named = label(view)
     if named is None:
-        return [paper.line(), paper.line((paper.clean(statement(view)), BOLD)), paper.line()]
+        return [paper.line(), paper.line(), paper.line((paper.clean(statement(view)), BOLD))]
     drawn = lettering(headline(view))
     if drawn is None or len(drawn[0]) > paper.width:
         return None
