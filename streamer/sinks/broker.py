@@ -92,7 +92,8 @@ class Broker:
         self._echoed_at: float | None = None
         self._denied: set[str] = set()
         self._retries = self._links = self._refused = 0
-        self._retains_state = self._closing = False
+        self._retains_state = False
+        self._closed_at: float | None = None
         self._deadline: asyncio.Timeout | None = None
         self._grace_s = 0.0
 
@@ -117,30 +118,32 @@ class Broker:
     def close_input(self) -> None:
         """Take no more. `run` then sends what waits for at most 2 s, says offline and returns, all within 5 s."""
         self._outbox.close()
-        self._closing = True
+        if self._closed_at is None:
+            self._closed_at = asyncio.get_running_loop().time()
         if self._deadline is not None and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._grace_s)
+            self._deadline.reschedule(self._closed_at + self._grace_s)
 
     async def run(self) -> None:
         """Keep a link and publish over it, until the input is closed. Whatever the broker does raises nothing here."""
         self._say(LinkState.CONNECTING)
         try:
-            while not self._closing:
+            while True:
                 try:
-                    await self._one_link()
+                    return await self._one_link()
                 except LinkError as error:
                     pause_s = self._lost(error)
                     async with self._until_closing(0.0):
                         await asyncio.sleep(pause_s)
         except _ClosedError:
-            pass
+            return None
         finally:
             self._say(LinkState.OFF)
 
     async def _one_link(self) -> None:
         """Live through one connection. Returns when the input is closed; raises LinkError when the link is lost."""
         name = topics.client_name(self._settings.node, self._settings.stream, self._settings.suffix)
-        async with self._until_closing(0.0):
+        # A short recording may be over before the broker has answered for the first time.
+        async with self._until_closing(DRAIN_S if self._state is LinkState.CONNECTING else 0.0):
             link = await connect(self._settings, name, self._protocols, will=True)
         try:
             with contextlib.suppress(_ClosedError):
@@ -269,11 +272,11 @@ class Broker:
         try:
             async with asyncio.timeout(None) as self._deadline:
                 self._grace_s = grace_s
-                if self._closing:
-                    self._deadline.reschedule(asyncio.get_running_loop().time() + grace_s)
+                if self._closed_at is not None:
+                    self._deadline.reschedule(self._closed_at + grace_s)
                 yield
         except TimeoutError:
-            if not self._closing:
+            if self._closed_at is None:
                 raise
             raise _ClosedError from None
         finally:

@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 from streamer.channel import Channel, Counters
+from streamer.errors import EmostreamError
 
 WAITING_LINES: Final = 256
 PIPE_BUF: Final = 4096
@@ -47,13 +48,20 @@ class JsonLines:
         self._lines.close()
 
     async def run(self) -> None:
-        """Write lines, each at once, until the input is closed or the reader has left."""
+        """Write lines, each at once, until the input is closed or the reader has left.
+
+        Raises: EmostreamError where the output cannot be written, for instance on a full disk.
+        """
         try:
             async for line in self._lines:
                 await self._write(line + b"\n")
         except BrokenPipeError:
             self._reader_left = True
             self._lines.close()
+        except OSError as error:
+            self._lines.close()
+            message = f"The estimates cannot be written: {error.strerror}; give standard output another place."
+            raise EmostreamError(message) from error
 
     async def _write(self, data: bytes) -> None:
         rest = memoryview(data)
