@@ -4,6 +4,7 @@ gensim reads the files. It is imported here alone and only when asked for: it co
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,11 +125,14 @@ def _open(file: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202 (gensim's
 def _read(file: Path, limit: int, *, has_header: bool, is_binary: bool) -> tuple[list[str], NDArray[np.float32]]:
     from gensim.models import KeyedVectors  # noqa: PLC0415 (see the top)
 
-    try:
-        table = KeyedVectors.load_word2vec_format(
-            str(file), binary=is_binary, no_header=not has_header, limit=limit, unicode_errors="replace"
-        )
-    except (OSError, EOFError, ValueError, OverflowError, MemoryError, AssertionError) as error:
-        message = f"{file} is damaged or no file of word vectors ({error}); fetch it again"
-        raise ModelError(message) from error
+    # gensim 4.4 leaves files without a header open; they are closed, with a warning, when its frames go.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            table = KeyedVectors.load_word2vec_format(
+                str(file), binary=is_binary, no_header=not has_header, limit=limit, unicode_errors="replace"
+            )
+        except (OSError, EOFError, ValueError, OverflowError, MemoryError, AssertionError) as error:
+            message = f"{file} is damaged or no file of word vectors ({error}); fetch it again"
+            raise ModelError(message) from error.with_traceback(None)
     return list(table.index_to_key), np.asarray(table.vectors, np.float32)
