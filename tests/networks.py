@@ -1,6 +1,8 @@
 """Seeded networks, inputs, windows and model folders for the tests of network/ and engines/; nothing is trained."""
 
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +74,22 @@ def write_weights(models: Path, made: Card | None = None, seed: int = 0) -> Path
     return models / made.name
 
 
-def write_model(models: Path, made: Card | None = None, seed: int = 0) -> Path:
-    """Write a whole model folder; takes seconds."""
-    made = made or card()
-    export.save(models / made.name, network(made.network, dict(made.config), seed), made)
-    return models / made.name
+@cache
+def _small_model() -> dict[str, bytes]:
+    """Export the small network once for all tests: it takes seconds."""
+    with tempfile.TemporaryDirectory() as room:
+        made = card()
+        export.save(Path(room), network(made.network, dict(made.config)), made)
+        return {path.name: path.read_bytes() for path in Path(room).iterdir()}
+
+
+def write_model(models: Path) -> Path:
+    """Write a whole model folder, network.onnx included."""
+    folder = models / card().name
+    folder.mkdir(parents=True)
+    for name, content in _small_model().items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def rewrite_card(folder: Path, **changes: Any) -> None:  # noqa: ANN401  any entry of a card

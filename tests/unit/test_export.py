@@ -57,15 +57,6 @@ def test_a_saved_model_is_whole(tmp_path: Path) -> None:
     np.testing.assert_allclose(run(session, inputs(2)), wanted, atol=1e-4, rtol=0)
 
 
-def test_the_command_exports_a_folder(tmp_path: Path) -> None:
-    folder = write_weights(tmp_path)
-    assert export.main([str(folder), str(tmp_path / "out.onnx")]) == 0
-    session = onnxruntime.InferenceSession(tmp_path / "out.onnx", providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(
-        run(session, inputs(1)), answer(registry.load(folder), inputs(1)).numpy(), atol=1e-4, rtol=0
-    )
-
-
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_weights(tmp_path)
     shutil.copy(folder / checkpoint.CARD_FILE, folder / checkpoint.WEIGHTS_FILE)
