@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except CycloptsError as error:
-        return _told(UsageError(_one_sentence(error)), debug=debug)
+        return told(UsageError(_one_sentence(error)), debug=debug)
     except Exception as error:  # noqa: BLE001 (the outermost door: whatever comes is told in one sentence)
-        return _told(_first(error), debug=debug)
+        return told(first_cause(error), debug=debug)
 
 
 def command_line() -> App:
@@ -137,7 +137,7 @@ def _with_demo_if_no_mic(job: Job) -> Job:
     return replace(job, source=Recordings((places.DEMO_RECORDING,), fast=False))
 
 
-def _first(error: BaseException) -> BaseException:
+def first_cause(error: BaseException) -> BaseException:
     """Return what went wrong first in a group of tasks, our own errors before foreign ones."""
     leaves = list(_leaves(error))
     return next((leaf for leaf in leaves if isinstance(leaf, EmostreamError)), leaves[0])
@@ -149,7 +149,8 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def _told(error: BaseException, *, debug: bool) -> int:
+def told(error: BaseException, *, debug: bool) -> int:
+    """Tell `error` on standard error in one sentence, and return the exit code."""
     if isinstance(error, BrokenPipeError):  # `emostream --json | head` is no error; the flush at exit must not complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
