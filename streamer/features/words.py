@@ -4,13 +4,15 @@ The table is one int8 row and one scale per token, memory-mapped; no gensim, no 
 their slot stays zero and masked.
 """
 
+import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from streamer import errors
 from streamer.network import contract
@@ -21,9 +23,20 @@ MARKS = "?!.,"
 
 _PIECES = re.compile(rf"[a-z0-9]+(?:['\u2019][a-z]+)*['\u2019]?|[{re.escape(MARKS)}]|['\u2019][a-z]+")
 
+HEADER_CAP_BYTES = 1 << 20
+
+_SAFETENSORS_NAMES = {np.int8: "I8", np.float32: "F32"}
+
 _CLITICS = ("'s", "'m", "'re", "'ve", "'ll", "'d")
 
-_WHOLE = {"can't": ("ca", "n't"), "cannot": ("can", "not"), "gonna": ("gon", "na"), "wanna": ("wan", "na"), "gotta": ("got", "ta")}
+_NEGATION = "n't"
+
+_WHOLE = {
+    "cannot": ("can", "not"),
+    "gonna": ("gon", "na"),
+    "wanna": ("wan", "na"),
+    "gotta": ("got", "ta"),
+}
 
 
 def tokens(text: str) -> list[str]:
@@ -43,8 +56,8 @@ def _split(piece: str) -> Sequence[str]:
     piece = piece.rstrip("'") if len(piece) > 1 else piece
     if piece in _WHOLE:
         return _WHOLE[piece]
-    if piece.endswith("n't") and len(piece) > 3:
-        return piece[:-3], "n't"
+    if piece.endswith(_NEGATION) and piece != _NEGATION:
+        return piece.removesuffix(_NEGATION), _NEGATION
     for clitic in _CLITICS:
         if piece.endswith(clitic) and len(piece) > len(clitic):
             return piece[: -len(clitic)], clitic
@@ -56,13 +69,11 @@ class WordVectors:
 
     def __init__(self, rows: dict[str, int], vectors: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
         if vectors.shape != (len(rows), contract.WORD_DIMS) or scales.shape != (len(rows),):
-            msg = (
-                f"The word vectors have shape {vectors.shape} with {len(scales)} scales for {len(rows)} words; "
-                f"wanted ({len(rows)}, {contract.WORD_DIMS}). Install the model again."
+            message = (
+                f"the word vectors have shape {vectors.shape} with {len(scales)} scales for {len(rows)} words, "
+                f"wanted ({len(rows)}, {contract.WORD_DIMS}); install the model again"
             )
-            raise errors.ModelError(
-                msg
-            )
+            raise errors.ModelError(message)
         self._rows = rows
         self._vectors = vectors
         self._scales = scales
@@ -75,16 +86,14 @@ class WordVectors:
         """
         try:
             words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
-            with safe_open(folder / "vectors.safetensors", framework="numpy") as file:  # type: ignore[no-untyped-call]
-                vectors, scales = file.get_tensor("vectors"), file.get_tensor("scales")
-        except (OSError, UnicodeDecodeError, SafetensorError) as error:
-            msg = (
-                f"The word vectors in {folder} cannot be read ({error}); wanted vocabulary.txt and vectors.safetensors. "
-                "Install the model again."
+            table = folder / "vectors.safetensors"
+            vectors, scales = _mapped(table, "vectors", np.int8), _mapped(table, "scales", np.float32)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            message = (
+                f"the word vectors in {folder} cannot be read ({error}); wanted vocabulary.txt and vectors.safetensors, "
+                "install the model again"
             )
-            raise errors.ModelError(
-                msg
-            ) from error
+            raise errors.ModelError(message) from error
         return cls({word: i for i, word in enumerate(words)}, vectors, scales)
 
     def __len__(self) -> int:
@@ -102,7 +111,27 @@ class WordVectors:
         row = self._rows.get(token)
         if row is None:
             return None
-        return self._vectors[row].astype(np.float32) * self._scales[row]
+        return np.asarray(self._vectors[row] * self._scales[row], np.float32)
+
+
+def _mapped(path: Path, name: str, dtype: type[Any]) -> NDArray[Any]:
+    """Return one tensor of a safetensors file, memory-mapped; raises ValueError or KeyError where it is not there."""
+    with path.open("rb") as file:
+        n_header = int.from_bytes(file.read(8), "little")
+        if not 0 < n_header <= HEADER_CAP_BYTES:
+            message = f"its header claims {n_header} bytes"
+            raise ValueError(message)
+        note = json.loads(file.read(n_header))[name]
+    wanted = _SAFETENSORS_NAMES[dtype]
+    if note["dtype"] != wanted:
+        message = f"{name} is {note['dtype']}, wanted {wanted}"
+        raise ValueError(message)
+    begin, end = note["data_offsets"]
+    shape = tuple(int(side) for side in note["shape"])
+    if end - begin != math.prod(shape) * np.dtype(dtype).itemsize:
+        message = f"{name} has {end - begin} bytes for shape {shape}"
+        raise ValueError(message)
+    return np.memmap(path, dtype, "r", offset=8 + n_header + begin, shape=shape)
 
 
 def word_matrix(
@@ -111,9 +140,9 @@ def word_matrix(
     """Return the last 40 tokens of the words that lie inside [start, end), newest last.
 
     Shapes: matrix contract.WORDS_SHAPE f32, mask (L,), spans (L, 2) f32 in columns of the picture whose last column
-    ends at `end`, 0 = left edge. Words count as inside if any part of them is. An unknown token keeps its slot, so that distances
-    from the newest word stay what they were in training, but is zero and masked. Stream samples in, `step` in
-    picture samples per column.
+    ends at `end`, 0 = left edge. Words count as inside if any part of them is. An unknown token keeps its slot, so that
+    distances from the newest word stay what they were in training, but is zero and masked. Units: `start`, `end` in
+    stream samples, `step` in picture samples per column.
     """
     inside = [w for w in words if w.end > start and w.start < end]
     spoken = [(token, word) for word in inside[-contract.N_WORDS :] for token in tokens(word.text)][-contract.N_WORDS :]

@@ -82,7 +82,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, N) -> (B, C, N - 2 crop)."""
         kept = x[..., self._crop : x.shape[-1] - self._crop]
-        return kept + self.down(functional.gelu(self.up(self.norm(self.across(x)))))
+        changed: Tensor = self.down(functional.gelu(self.up(self.norm(self.across(x)))))
+        return kept + changed
 
 
 class SoundTrunk(nn.Module):
@@ -123,7 +124,7 @@ class SoundTrunk(nn.Module):
             x = block(x)
         newer = self.receptive_columns // 2
         heard = functional.max_pool1d(columns[:, None, newer:].to(x.dtype), newer, stride=GRID)  # (B, 1, N)
-        return self.norm(x) * heard, heard[:, 0] > 0.5
+        return self.norm(x) * heard, heard[:, 0] > 0
 
 
 class Pooling(nn.Module):
@@ -145,7 +146,7 @@ class Pooling(nn.Module):
 
     def mean(self, x: Tensor, weights: Tensor) -> Tensor:
         """Return (B, C): each head weighs its own share of the channels."""
-        shares = x.unflatten(1, (self._n_heads, -1))  # (B, heads, C / heads, N)
+        shares = torch.stack(x.chunk(self._n_heads, dim=1), dim=1)  # (B, heads, C / heads, N)
         return (shares * weights[:, :, None]).sum(dim=-1).flatten(1)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -172,7 +173,8 @@ class WordEncoder(nn.Module):
         x = functional.gelu(self.enter(torch.where(mask[:, None], words, 0.0))) * kept
         for block in self.blocks:
             x = block(x) * kept
-        return self.norm(x) * kept
+        normed: Tensor = self.norm(x)
+        return normed * kept
 
 
 class Attention(nn.Module):
@@ -221,13 +223,14 @@ class Summary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in) -> (B, out)."""
-        return self.layers(x)  # type: ignore[no-any-return]
+        short: Tensor = self.layers(x)
+        return short
 
 
 class Stream(nn.Module):
     """Sound, words and their time to three rows of logits."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
         self,
         n_classes: int = contract.N_EMOTIONS + 1,
         kernels: tuple[int, int, int] = (16, 32, 32),
@@ -268,9 +271,7 @@ class Stream(nn.Module):
         newest = contract.N_COLUMNS - self.sound.receptive_columns / 2
         return newest - ages(n_latent, like) * GRID
 
-    def forward(
-        self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor
-    ) -> Tensor:
+    def forward(self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor) -> Tensor:
         """Return logits (B, 3, C), rows as `HEADS`.
 
         Shapes: picture (B, F, T) f32, columns (B, T) bool, words (B, E, L) f32, word_mask (B, L) bool,

@@ -48,7 +48,8 @@ def equalise(sound: Sound, rng: Rng) -> Sound:
 def band_limit(sound: Sound, rng: Rng) -> Sound:
     """Return the sound through a telephone (300 to 3400 Hz) or a dull microphone (low pass at 1.8 to 3.6 kHz)."""
     if rng.random() < 0.5:
-        return shape_spectrum(sound, [0.0, 200.0, 320.0, 3300.0, 3600.0, 4000.0], [-50.0, -30.0, 0.0, 0.0, -30.0, -50.0])
+        edges, gains = [0.0, 200.0, 320.0, 3300.0, 3600.0, 4000.0], [-50.0, -30.0, 0.0, 0.0, -30.0, -50.0]
+        return shape_spectrum(sound, edges, gains)
     edge = float(rng.uniform(1800.0, 3600.0))
     return shape_spectrum(sound, [0.0, edge, edge + 300.0, 4000.0], [0.0, 0.0, -25.0, -40.0])
 
@@ -81,7 +82,10 @@ def hum(n: int, rng: Rng) -> Sound:
     """Return mains hum with harmonics over a little pink noise."""
     t = np.arange(n, dtype=np.float32) / np.float32(RATE)
     mains = 50.0 if rng.random() < 0.5 else 60.0
-    harmonics = sum(np.float32(rng.random() / k) * np.sin(np.float32(2 * np.pi * mains * k) * t + np.float32(6.3 * rng.random())) for k in range(1, 12))
+    harmonics = np.zeros(n, np.float32)
+    for k in range(1, 12):
+        loud, phase = np.float32(rng.random() / k), np.float32(6.3 * rng.random())
+        harmonics += loud * np.sin(np.float32(2 * np.pi * mains * k) * t + phase)
     return np.asarray(harmonics + 0.1 * coloured(n, 3.0, rng), np.float32)
 
 
@@ -95,7 +99,8 @@ def music(n: int, rng: Rng) -> Sound:
         t = np.arange(length, dtype=np.float32) / np.float32(RATE)
         for interval in rng.choice([0, 3, 4, 5, 7, 9, 12, 16, 19], size=3, replace=False):
             pitch = root * 2.0 ** (interval / 12.0)
-            tone = sum(np.sin(np.float32(2 * np.pi * pitch * k) * t) / np.float32(k**1.2) for k in range(1, 6) if pitch * k < RATE / 2)
+            tones = [k for k in range(1, 6) if pitch * k < RATE / 2]
+            tone = sum(np.sin(np.float32(2 * np.pi * pitch * k) * t) / np.float32(k**1.2) for k in tones)
             sound[start : start + length] += tone * np.exp(-t * np.float32(rng.uniform(1.0, 6.0)))
     return sound
 
@@ -120,7 +125,8 @@ def noise(kind: str, n: int, rng: Rng, voices: list[Sound]) -> Sound:
                 at = int(rng.integers(len(voice)))
                 mixed += looped[at : at + n] / rms(voice)
             return mixed
-    raise ValueError(f"no noise is called {kind}")
+    message = f"no noise is called {kind}"
+    raise ValueError(message)
 
 
 def add_noise(sound: Sound, background: Sound, snr_db: float, level: float) -> Sound:

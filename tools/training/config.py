@@ -26,4 +26,4 @@ def read(path: Path) -> Plan:
     """Return the plan in `path`; a missing or unknown key is a TypeError that names it."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     stages = {name: Schedule(**table.pop(name)) for name in ("sound", "words", "joint")}
-    return Plan(**stages, **table)
+    return Plan(**(table | stages))

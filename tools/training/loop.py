@@ -25,23 +25,33 @@ class Schedule:
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""
     warm_up: float = 0.04
-    """Share of all steps over which the rate rises."""
+    """Share of the horizon over which the rate rises."""
+    horizon: int = 0
+    """Epochs over which the cosine falls; 0: `epochs`. A longer one with a cool-down lets a run be cut short late."""
+    cool_down: int = 0
+    """Last epochs, over which the rate falls to nothing in a straight line besides."""
+
+    def progress(self, step: int) -> float:
+        """Return how far along the horizon a step is, 0 to 1."""
+        return step / ((self.horizon or self.epochs) * self.steps)
 
 
 def rate_at(step: int, schedule: Schedule) -> float:
-    """Return the learning rate: linear rise, then half a cosine down to a hundredth."""
-    total = schedule.epochs * schedule.steps
+    """Return the learning rate: linear rise, then half a cosine down to a hundredth, then the cool-down."""
+    total = (schedule.horizon or schedule.epochs) * schedule.steps
     rise = max(round(schedule.warm_up * total), 1)
     if step < rise:
         return schedule.rate * (step + 1) / rise
-    return schedule.rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(total - rise, 1))))
+    cosine = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(total - rise, 1)))
+    left = (schedule.epochs * schedule.steps - step) / max(schedule.cool_down * schedule.steps, 1)
+    return schedule.rate * cosine * (min(left, 1.0) if schedule.cool_down else 1.0)
 
 
 class Average:
     """A running average of a module's weights; buffers are copied."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.module = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
         self._decay = decay
         self._steps = 0
 
@@ -52,15 +62,15 @@ class Average:
         with torch.no_grad():
             for kept, new in zip(self.module.parameters(), module.parameters(), strict=True):
                 kept.lerp_(new, 1.0 - decay)
-            for kept, new in zip(self.module.buffers(), module.buffers(), strict=True):
-                kept.copy_(new)
+            for fixed, found in zip(self.module.buffers(), module.buffers(), strict=True):
+                fixed.copy_(found)
 
     def resume(self, steps: int) -> None:
         """Go on after `steps` updates."""
         self._steps = steps
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917  everything a stage is
     name: str,
     module: nn.Module,
     schedule: Schedule,
@@ -101,7 +111,7 @@ def train(
                 group["lr"] = rate_at(at, schedule) * share
             value = loss(rng, at)
             optimiser.zero_grad(set_to_none=True)
-            value.backward()
+            torch.autograd.backward(value)
             nn.utils.clip_grad_norm_(module.parameters(), 5.0)
             optimiser.step()
             average.update(module)

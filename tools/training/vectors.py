@@ -1,4 +1,4 @@
-"""Start of the word table: the 300-d vectors inside the spaCy wheel (MIT), read without spaCy and without unpickling."""
+"""Start of the word table: the 300-d vectors of the spaCy wheel (MIT), read without spaCy or unpickling."""
 
 import io
 import json
@@ -21,10 +21,9 @@ def murmur(text: str, seed: int = 1) -> int:
     data = text.encode()
     h = seed ^ (len(data) * _MULTIPLIER & _MASK)
     whole = len(data) // 8 * 8
-    for (k,) in struct.iter_unpack("<Q", data[:whole]):
-        k = k * _MULTIPLIER & _MASK
-        k = (k ^ (k >> 47)) * _MULTIPLIER & _MASK
-        h = (h ^ k) * _MULTIPLIER & _MASK
+    for (word,) in struct.iter_unpack("<Q", data[:whole]):
+        k = word * _MULTIPLIER & _MASK
+        h = (h ^ ((k ^ (k >> 47)) * _MULTIPLIER & _MASK)) * _MULTIPLIER & _MASK
     if len(data) > whole:
         h = (h ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _MASK
     h = (h ^ (h >> 47)) * _MULTIPLIER & _MASK
@@ -34,7 +33,8 @@ def murmur(text: str, seed: int = 1) -> int:
 def read_map(data: bytes) -> dict[int, int]:
     """Return a MessagePack map of whole numbers to whole numbers."""
     if data[0] != 0xDF:
-        raise ValueError(f"the vector index begins with 0x{data[0]:02x}, wanted a MessagePack map (0xdf)")
+        message = f"the vector index begins with 0x{data[0]:02x}, wanted a MessagePack map (0xdf)"
+        raise ValueError(message)
     at = 5
 
     def number() -> int:
@@ -60,7 +60,8 @@ class SpacyVectors:
             self._rows = read_map(archive.read(folder + "key2row"))
             self.strings: list[str] = json.loads(archive.read(folder + "strings.json"))
         if table.shape[1] != contract.WORD_DIMS:
-            raise ValueError(f"the vectors in {wheel.name} have {table.shape[1]} numbers, wanted {contract.WORD_DIMS}")
+            message = f"the vectors in {wheel.name} have {table.shape[1]} numbers, wanted {contract.WORD_DIMS}"
+            raise ValueError(message)
         self._table: NDArray[np.float32] = np.asarray(table, np.float32)
 
     def row(self, word: str) -> int | None:
