@@ -6,6 +6,7 @@ A table entry without a hash is refused, never passed. Nothing appears under its
 import hashlib
 import shutil
 import stat
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -86,6 +87,7 @@ def pull(name: str, folder: Path, downloads: Mapping[str, Download] = DOWNLOADS)
 
 
 def _fetch(name: str, url: str, sha256: str, scratch: Path) -> Path:
+    pooch.get_logger().setLevel("WARNING")  # it would tell of every step on stderr
     try:
         return Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname="archive.zip", path=scratch))
     except requests.RequestException as error:
@@ -119,7 +121,7 @@ def unpack(archive: Path, into: Path, largest_bytes: int) -> None:
                 # zipfile ends the stream at the stated size and checks its CRC, so the sum above cannot be exceeded.
                 with zipped.open(entry) as source, path.open("xb") as target:
                     shutil.copyfileobj(source, target, _BLOCK_BYTES)
-    except (BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except (BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError) as error:
         message = "the archive cannot be unpacked: it is damaged or no zip file"
         raise ModelError(message) from error
 
@@ -131,10 +133,10 @@ def inner_path(entry: ZipInfo) -> PurePosixPath:
     """
     path = PurePosixPath(entry.filename)
     inside = PurePosixPath(*path.parts[1:])
-    is_file = not entry.external_attr >> 16 or stat.S_ISREG(entry.external_attr >> 16)
+    kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the archive was not made on a Unix system
     known = (len(inside.parts) > 1 and inside.parts[0] in _FOLDERS) or str(inside) in _TOP_FILES
     plain = not path.is_absolute() and ".." not in path.parts and "\\" not in entry.filename
-    if not (is_file and known and plain):
+    if kind not in (0, stat.S_IFREG) or not (known and plain):
         message = f"the archive holds {entry.filename!r}, which is not part of a Vosk model: not installed"
         raise ModelError(message)
     return inside

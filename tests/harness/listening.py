@@ -19,6 +19,8 @@ class Listening:
     """A running transcriber and all it has said."""
 
     said: list[Transcript] = field(default_factory=list)
+    others: frozenset[psutil.Process] = field(default_factory=lambda: frozenset(children()))
+    """Children of transcribers that were already running."""
     transcriber: Transcriber = field(init=False)
 
     async def hear(self, sounds: Iterable[SpeechSound], *, settle_each: bool = False) -> list[Transcript]:
@@ -40,7 +42,7 @@ class Listening:
     async def child(self) -> psutil.Process:
         """Return the child process, once it is ready."""
         await self.reaches("ready")
-        (process,) = children()
+        (process,) = set(children()) - self.others
         return process
 
 
