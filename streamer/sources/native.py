@@ -43,11 +43,15 @@ class NativeThread:
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    async def call(self, work: Callable[[], Result], timeout_s: float | None = None) -> Result:
-        """Return what `work` returns, run after everything asked before; TimeoutError leaves it running."""
+    def submit(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
+        """Return what `work` will return, run after everything asked before."""
         future: Future[Result] = Future()
         self._calls.put((future, work))
-        return await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)
+        return asyncio.wrap_future(future)
+
+    async def call(self, work: Callable[[], Result], timeout_s: float | None = None) -> Result:
+        """Return what `work` returns; TimeoutError leaves it running."""
+        return await asyncio.wait_for(self.submit(work), timeout_s)
 
     def leave(self) -> None:
         """Let the thread end after what it still has to do; never waits."""

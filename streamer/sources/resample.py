@@ -17,7 +17,8 @@ INT16_FULL_SCALE: Final = 32_768.0
 
 def from_int16(data: bytes) -> Samples:
     """Return raw 16-bit little-endian samples as float32 in [-1, 1)."""
-    return np.divide(np.frombuffer(data, dtype="<i2"), INT16_FULL_SCALE, dtype=np.float32)
+    samples: Samples = np.divide(np.frombuffer(data, dtype="<i2"), INT16_FULL_SCALE, dtype=np.float32)
+    return samples
 
 
 def to_mono(frames: NDArray[np.float32]) -> Samples:
@@ -29,7 +30,8 @@ def to_mono(frames: NDArray[np.float32]) -> Samples:
     total = frames[:, 0].astype(np.float64)
     for channel in range(1, frames.shape[1]):
         total += frames[:, channel]
-    return np.clip(total / frames.shape[1], -1.0, 1.0).astype(np.float32)
+    mono: Samples = np.clip(total / frames.shape[1], -1.0, 1.0).astype(np.float32)
+    return mono
 
 
 class Resampler:
