@@ -156,7 +156,7 @@ class Broker:
 
     async def _publish_over(self, link: Link) -> None:
         self._protocol = link.protocol
-        if link.fell_back:
+        if link.fell_back or link.protocol is Protocol.V5:
             self._protocols = (link.protocol,)
         try:
             async with asyncio.TaskGroup() as group:
@@ -252,7 +252,7 @@ class Broker:
         online_s = None if self._echoed_at is None else self._clock() - self._echoed_at
         self._echoed_at = None
         self._retries += online_s is None
-        if error.trouble is Trouble.VERSION:
+        if error.trouble in (Trouble.VERSION, Trouble.NO_ANSWER):
             self._protocols = protocols(self._settings)
         pause_s = self._retry.pause_s(error.trouble, online_s)
         if pause_s == FIGHT_PAUSE_S:

@@ -41,22 +41,41 @@ _VERSIONS: Final = {Protocol.V5: aiomqtt.ProtocolVersion.V5, Protocol.V311: aiom
 
 
 class _HungUp(aiomqtt.MqttError):
-    """The peer closed the connection before it answered our CONNECT; `code` is paho's reason."""
+    """The peer closed the connection before it answered our CONNECT, or after an answer that is not MQTT."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, *, answered: bool) -> None:
         super().__init__("hung up")
-        self.code = code
+        self.answered = answered
+
+
+class _Tls(ssl.SSLContext):
+    """Verifies the broker, and knows the socket that is being secured: paho leaves it open when that fails."""
+
+    socket: ssl.SSLSocket | None = None
+
+    def wrap_socket(self, *args: Any, **keywords: Any) -> ssl.SSLSocket:  # noqa: ANN401
+        self.socket = super().wrap_socket(*args, **keywords)
+        return self.socket
 
 
 class _Client(aiomqtt.Client):
     """aiomqtt's client, which also keeps reason codes and can be dropped."""
 
     publish_reason = 0
+    opened = False
+    """The connection was made, and CONNECT was sent."""
     _dropped = False
+
+    def __init__(self, *args: Any, tls: _Tls | None, **keywords: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, tls_context=tls, **keywords)
+        self._tls = tls
 
     def drop(self) -> None:
         """Close the socket at once, without DISCONNECT: the broker sends our Last Will. Also one that is still made."""
         self._dropped = True
+        if not self.opened and self._tls is not None and self._tls.socket is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._tls.socket, socket.SHUT_RDWR)  # ends a handshake in paho's thread
         # paho knows no public way to hang up; this one tells aiomqtt, which then forgets the socket, too.
         self._client._sock_close()  # noqa: SLF001
         if self._disconnected.done() and not self._disconnected.cancelled():
@@ -71,7 +90,13 @@ class _Client(aiomqtt.Client):
 
     def _client_connect(self) -> None:
         self._client.connect_timeout = CONNECT_S
-        super()._client_connect()
+        try:
+            super()._client_connect()
+        except OSError:
+            if self._tls is not None and self._tls.socket is not None:
+                self._tls.socket.close()
+            raise
+        self.opened = True
         if self._dropped:
             self._loop.call_soon_threadsafe(self.drop)
 
@@ -83,12 +108,14 @@ class _Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._hung_up, reason_code.value)
+        # An answer that begins like an MQTT packet and ends too early is not MQTT either.
+        answered = reason_code.value == _PROTOCOL_ERROR or bool(client._in_packet["command"])  # noqa: SLF001
+        self._loop.call_soon_threadsafe(self._hung_up, answered)
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
-    def _hung_up(self, code: int) -> None:
+    def _hung_up(self, answered: bool) -> None:  # noqa: FBT001 (call_soon has no keywords)
         if not self._connected.done():
-            self._connected.set_exception(_HungUp(code))
+            self._connected.set_exception(_HungUp(answered=answered))
             self._connected.exception()  # seen, should nobody wait any more
 
     def _on_publish(
@@ -198,9 +225,9 @@ async def connect(settings: BrokerSettings, name: str, may_speak: Sequence[Proto
         try:
             return await _open(settings, name, protocol, will=will)
         except LinkError as error:
-            # An old broker may hang up on MQTT 5 without a word; so may one that is being stopped, which is why only
-            # the plain word is remembered.
-            if error.trouble not in (Trouble.VERSION, Trouble.NO_ANSWER):
+            # An old broker may hang up on MQTT 5 without a word, and amqtt never answers it. So may a broker that is
+            # just being stopped, which is why only the plain word is remembered.
+            if error.trouble not in (Trouble.VERSION, Trouble.NO_ANSWER, Trouble.SILENT):
                 raise
             fell_back = error.trouble is Trouble.VERSION
     link = await _open(settings, name, may_speak[-1], will=will)
@@ -220,7 +247,7 @@ async def _open(settings: BrokerSettings, name: str, protocol: Protocol, *, will
         will=aiomqtt.Will(topic, Presence.OFFLINE.encode(), qos=1, retain=True) if will else None,
         timeout=settings.timeout_s,
         keepalive=settings.keepalive_s,
-        tls_context=_tls_context(settings, who) if settings.address.tls else None,
+        tls=_tls(settings, who) if settings.address.tls else None,
         max_queued_incoming_messages=_INCOMING_LIMIT,
         # Without it, a small message waits up to 40 ms for the acknowledgement of the one before.
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -231,25 +258,30 @@ async def _open(settings: BrokerSettings, name: str, protocol: Protocol, *, will
         client.drop()
         if not isinstance(error, aiomqtt.MqttError | UnicodeError):
             raise
-        raise _refusal(error, who, settings.timeout_s) from error
+        raise _refusal(error, client.opened, who, settings.timeout_s) from error
     return Link(client, who, protocol, settings.timeout_s)
 
 
-def _tls_context(settings: BrokerSettings, who: Who) -> ssl.SSLContext:
+def _tls(settings: BrokerSettings, who: Who) -> _Tls:
+    context = _Tls(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name, TLS 1.2 and later
     try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except (ssl.SSLError, OSError) as error:
+        if settings.ca_file is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(cafile=settings.ca_file)
+    except OSError as error:
         raise reasons.no_authority(str(settings.ca_file), who) from error
+    return context
 
 
-def _refusal(error: aiomqtt.MqttError | UnicodeError, who: Who, timeout_s: float) -> LinkError:
+def _refusal(error: aiomqtt.MqttError | UnicodeError, opened: bool, who: Who, timeout_s: float) -> LinkError:  # noqa: FBT001
     if isinstance(error, MqttConnectError):
         code = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc
         return reasons.refused(code or 0, who)
     if isinstance(error, _HungUp):
-        return reasons.not_mqtt(who) if error.code == _PROTOCOL_ERROR else reasons.closed_without_answer(who)
-    if isinstance(error.__context__, OSError):  # aiomqtt turned it into text
-        return reasons.unreachable(error.__context__, who)
+        return reasons.not_mqtt(who) if error.answered else reasons.closed_without_answer(who)
     if isinstance(error, UnicodeError):  # a host name that cannot be encoded
         return reasons.unreachable(socket.gaierror(), who)
+    if not opened and isinstance(error.__context__, OSError):  # aiomqtt turned it into text
+        return reasons.unreachable(error.__context__, who)
     return reasons.silent(who, timeout_s)

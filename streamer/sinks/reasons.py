@@ -17,7 +17,9 @@ class Trouble(Enum):
     """What kind of trouble it is: it decides when to try again."""
 
     ABSENT = auto()
-    """Nothing there, or it does not answer."""
+    """Nothing there, or it has stopped answering."""
+    SILENT = auto()
+    """It took the connection and never answered MQTT."""
     NO_ANSWER = auto()
     """It took the connection and closed it without an answer to MQTT."""
     VERSION = auto()
@@ -137,7 +139,7 @@ def not_mqtt(who: Who) -> LinkError:
 def silent(who: Who, timeout_s: float) -> LinkError:
     """Return the error for a peer that takes the connection and says nothing."""
     hint = "is this an MQTT port?" if who.address.tls else "is this a TLS port? Then use mqtts:// instead."
-    return LinkError(Trouble.ABSENT, f"The broker at {who.address} did not answer within {timeout_s:g} s; {hint}")
+    return LinkError(Trouble.SILENT, f"The broker at {who.address} did not answer within {timeout_s:g} s; {hint}")
 
 
 def no_authority(ca_file: str, who: Who) -> LinkError:
