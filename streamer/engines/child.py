@@ -27,7 +27,7 @@ KEPT_STDERR_LINES: Final = 5
 
 _GARBAGE: Final = "the recogniser answered with something that is no answer"
 
-_PLACE: Final = re.compile(r"^[A-Z_]+ \([\w:~<>]{1,80}(?:\(\))?[\w:.]{0,80}\)", re.ASCII)
+_PLACE: Final = re.compile(r"^[A-Z_]+ \([\w:~<>]{1,80}(?:\(\))?[\w:.-]{0,80}\)", re.ASCII)
 """How Kaldi opens a line, `ASSERTION_FAILED (VoskAPI:Foo():foo.cc:42)`: all of it that can hold no spoken word."""
 
 _SECRETS: Final = "EMOSTREAM_"

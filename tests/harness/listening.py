@@ -36,7 +36,7 @@ class Listening:
     async def reaches(self, state: str) -> None:
         """Wait until the recogniser says that it is in `state`."""
         async with asyncio.timeout(PATIENCE_S):
-            while self.transcriber.status().state != state:
+            while self.transcriber.status().state != state:  # noqa: ASYNC110 (looked at, as the dashboard does)
                 await asyncio.sleep(0.01)
 
     async def child(self) -> psutil.Process:

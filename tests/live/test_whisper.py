@@ -1,5 +1,6 @@
 """Whisper tiny.en itself, in its child process, on spoken English."""
 
+import itertools
 import logging
 from collections.abc import AsyncIterator
 
@@ -71,7 +72,14 @@ async def test_the_pieces_make_no_difference(ears: Listening) -> None:
 
 @pytest.mark.parametrize(
     "sound",
-    [silence(48_000), noise(48_000, level_db=-40), noise(48_000, level_db=-15), tone(48_000, 440), silence(10), silence(0)],
+    [
+        silence(48_000),
+        noise(48_000, level_db=-40),
+        noise(48_000, level_db=-15),
+        tone(48_000, 440),
+        silence(10),
+        silence(0),
+    ],
     ids=["silence", "faint noise", "noise", "tone", "ten samples", "nothing"],
 )
 async def test_there_are_no_words_where_nobody_speaks(ears: Listening, sound: Samples) -> None:
@@ -94,7 +102,7 @@ async def test_a_long_utterance_is_cut_and_keeps_the_words_of_its_beginning(ears
     final = said[-1].words
     assert texts(final).count("friend") == 2
     assert {"house", "railway", "station", "beautiful"} <= set(texts(final))
-    assert all(a.end <= b.start for a, b in zip(final, final[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(final))
     # After the cut the settled words stay word for word.
     settled = next(t for t in said if any(w.final for w in t.words) and not t.final)
     kept = tuple(w for w in settled.words if w.final)
@@ -104,7 +112,9 @@ async def test_a_long_utterance_is_cut_and_keeps_the_words_of_its_beginning(ears
 
 async def test_a_hole_in_an_utterance_ends_no_word_before_it(ears: Listening) -> None:
     sound = spoken(HAPPY)
-    pieces = [s for s in utterance(6, 0, np.concatenate((sound, silence(8_000), sound))) if not 46_000 < s.start < 54_000]
+    pieces = [
+        s for s in utterance(6, 0, np.concatenate((sound, silence(8_000), sound))) if not 46_000 < s.start < 54_000
+    ]
     said = await ears.hear(pieces)
     assert [t.final for t in said].count(True) == 1
     assert said[-1].final
@@ -116,7 +126,7 @@ async def test_a_killed_child_is_replaced_and_only_what_it_had_is_lost(caplog: p
     caplog.set_level(logging.DEBUG)
     sound = np.concatenate((spoken(HAPPY), spoken(ASKING)))
     async with listening(STEPS) as ears:
-        first = await ears.child()
+        first, before = await ears.child(), [""]
         for piece in utterance(0, 0, sound):
             if piece.start == 40_000:
                 before = texts(ears.said[-1].words)

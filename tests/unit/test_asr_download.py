@@ -79,7 +79,7 @@ def test_another_hash_is_refused_and_nothing_stays(server: tuple[Path, str], tmp
 
 def test_an_entry_without_a_hash_is_refused_before_any_request(tmp_path: Path) -> None:
     downloads = {"m": Download("http://127.0.0.1:9/m.zip", None, "Apache-2.0", LARGEST)}
-    with pytest.raises(ModelError, match="SHA-256 is not in the table.*get http://127.0.0.1:9/m.zip yourself"):
+    with pytest.raises(ModelError, match=r"SHA-256 is not in the table.*get http://127.0.0.1:9/m.zip yourself"):
         pull("m", tmp_path, downloads)
 
 
@@ -98,7 +98,7 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_missing_server_are_told(server: tuple[Path, str], tmp_path: Path) -> None:
     downloads = offer(server, zipped(GOOD))
     (server[0] / "m.zip").unlink()
-    with pytest.raises(ModelError, match="cannot be downloaded from http://127.0.0.1"):
+    with pytest.raises(ModelError, match=r"cannot be downloaded from http://127.0.0.1"):
         pull("m", tmp_path / "models", downloads)
     nobody = {"m": Download("http://127.0.0.1:9/m.zip", "0" * 64, "Apache-2.0", LARGEST)}
     with pytest.raises(ModelError, match="ConnectionError"):

@@ -50,7 +50,7 @@ def test_a_folder_that_is_no_model_is_told_in_one_sentence(tmp_path: Path) -> No
         f"--vosk-model {tmp_path}: this folder is no Vosk model, it lacks am/final.mdl, conf/mfcc.conf, graph; "
         "a folder with am/final.mdl, conf/mfcc.conf, graph is wanted"
     )
-    with pytest.raises(ModelError, match="VOSK_MODEL_PATH .*: there is no such folder"):
+    with pytest.raises(ModelError, match=r"VOSK_MODEL_PATH .*: there is no such folder"):
         find_vosk_model(None, str(tmp_path / "nowhere"), ())
 
 

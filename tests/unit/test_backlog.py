@@ -1,5 +1,7 @@
 """Sound that waits for the recogniser."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +51,7 @@ def test_the_oldest_go_are_counted_and_every_end_stays(rows: list[tuple[int, boo
     assert sum(1 for p in waiting if len(p.samples)) + backlog.dropped == n_pieces
     assert waiting[-1].end == at
     sounding = [p for p in waiting if len(p.samples)]
-    assert all(a.end == b.start for a, b in zip(sounding, sounding[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(sounding))
 
 
 def test_a_dropped_end_keeps_its_place_in_the_stream() -> None:

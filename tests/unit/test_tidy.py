@@ -1,5 +1,7 @@
 """What is believed of Whisper's words."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,7 +62,9 @@ def test_a_loop_in_one_instant_is_invented_but_a_word_said_again_is_not() -> Non
 
 
 def test_descriptions_are_no_words() -> None:
-    assert texts(raw(" [Music]"), raw(" hi"), raw(" (people"), raw(" laugh)"), raw(" *sigh*"), raw(" ♪"), raw(" la")) == ["hi"]
+    assert texts(
+        raw(" [Music]"), raw(" hi"), raw(" (people"), raw(" laugh)"), raw(" *sigh*"), raw(" ♪"), raw(" la")
+    ) == ["hi"]
 
 
 @given(
@@ -80,5 +84,5 @@ def test_descriptions_are_no_words() -> None:
 def test_times_lie_in_the_sound_and_never_fall_whatever_whisper_says(words: list[RawWord], final: bool) -> None:
     tidied = tidy(words, START, END, final=final)
     assert all(START <= w.start <= w.end <= END for w in tidied)
-    assert all(a.end <= b.start for a, b in zip(tidied, tidied[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(tidied))
     assert all(w.text and w.text == w.text.lower() and not w.text.isspace() for w in tidied)

@@ -59,7 +59,12 @@ def test_a_header_that_is_none_is_refused(header: bytes) -> None:
 
 def test_replies_come_through_the_pipe() -> None:
     word = Word("naïve", 17_000, 18_000, 0.25, final=True)
-    for reply in (wire.Ready(), wire.Heard(20_000), wire.Failed("no", for_good=True), wire.Words((word,), END, final=True)):
+    for reply in (
+        wire.Ready(),
+        wire.Heard(20_000),
+        wire.Failed("no", for_good=True),
+        wire.Words((word,), END, final=True),
+    ):
         line = wire.reply_to_line(reply)
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
@@ -105,11 +110,11 @@ def test_text_is_made_harmless() -> None:
     ],
 )
 def test_what_is_no_reply_is_refused_without_repeating_it(line: bytes) -> None:
-    with pytest.raises(RecogniserError, match="^the recogniser answered with something that is no answer$"):
+    with pytest.raises(RecogniserError, match=r"^the recogniser answered with something that is no answer$"):
         wire.line_to_reply(line, START, END)
 
 
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(lambda rows: words_line(rows)))
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(words_line))
 def test_any_line_is_a_reply_or_refused(line: bytes) -> None:
     try:
         reply = wire.line_to_reply(line, START, END)
