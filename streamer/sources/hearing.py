@@ -58,7 +58,7 @@ class Hearing:
         self._next_frame = 0
         self._stretch_start = 0
         self._stretch_frame = 0
-        self._zero_s = 0.0
+        self._zero_frames = 0
         self._resampler = Resampler(contract.STREAM_RATE_HZ)
         self._last_arrival_s = 0.0
 
@@ -88,7 +88,7 @@ class Hearing:
             self.holes += 1
             self.lost_samples += hole
         if block.opening != self._opening:
-            self._zero_s = 0.0
+            self._zero_frames = 0
         self._position += hole
         self._opening = block.opening
         self._stretch_start = self._position
@@ -97,8 +97,8 @@ class Hearing:
 
     def _notice_silence(self, raw: Raw) -> None:
         zeros = raw.data.count(0) == len(raw.data)
-        self._zero_s = self._zero_s + raw.n_frames / raw.rate_hz if zeros else 0.0
-        self.silent = self._zero_s > SILENT_AFTER_S
+        self._zero_frames = self._zero_frames + raw.n_frames if zeros else 0
+        self.silent = self._zero_frames > SILENT_AFTER_S * raw.rate_hz
 
     def _chunk(self, samples: Samples, block_end: int) -> list[Chunk]:
         if not len(samples):

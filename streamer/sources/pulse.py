@@ -7,9 +7,7 @@ listens to people this is a fault of privacy, so the microphone asks here every 
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
-
-CONNECT_TIMEOUT_S: Final = 1.0
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Pulse:
             if self._connection is None:
                 connection = pulsectl.Pulse("emostream", connect=False)
                 try:
-                    connection.connect(timeout=CONNECT_TIMEOUT_S)
+                    connection.connect()  # its own timeout would always be waited out (24.12); ours is outside
                 except pulsectl.PulseError:
                     connection.close()
                     return None

@@ -53,4 +53,4 @@ class Lateness:
 
 def pause_s(attempt: int, rng: random.Random) -> float:
     """Return how long to wait before attempt 0, 1, 2, …: random, growing, from 1 to 30 s."""
-    return rng.uniform(1.0, min(LONGEST_PAUSE_S, 2.0 ** (attempt + 1)))
+    return rng.uniform(1.0, min(LONGEST_PAUSE_S, 2.0 ** min(attempt + 1, 5)))
