@@ -84,7 +84,7 @@ class Attention(nn.Module):
         """
         del word_spans
         attended = self.attend(picture, columns, words, word_mask)
-        weighted = keep(picture, columns) * attended.per_column.unsqueeze(1)  # (B, F, T)
+        weighted = picture * attended.per_column.unsqueeze(1)  # (B, F, T)
         maps, _ = self.third(weighted, columns)  # (B, K * F / 16, T / 16)
         logits: Tensor = self.head(maps.flatten(1))  # (B, C)
         return logits.unsqueeze(1)  # (B, 1, C)
