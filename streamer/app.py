@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamer import places
+from streamer import notice, places
 from streamer.channel import Channel
 from streamer.engines.classifier import Choice, Classifier
 from streamer.engines.transcriber import RecogniserSpec, Transcriber
@@ -34,7 +34,7 @@ from streamer.overview import Overview
 from streamer.settings import Mqtt, Settings
 from streamer.sinks.address import BrokerSettings, Protocol, machine_suffix, parse_address, read_password
 from streamer.sinks.broker import Broker
-from streamer.sinks.dashboard import Dashboard, Outcome, can_draw
+from streamer.sinks.dashboard import Dashboard, Outcome
 from streamer.sinks.embedded import EmbeddedBroker
 from streamer.sinks.jsonl import JsonLines
 from streamer.sinks.payload import Origin
@@ -50,9 +50,6 @@ DRAIN_S = 5.0
 
 KEYS_WAITING = 8
 """Keys that may wait to be obeyed; the oldest goes."""
-
-LINES_EVERY_S = 0.25
-"""How often plain lines look for a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +96,6 @@ async def _open(job: Job, stop: asyncio.Event, stack: AsyncExitStack) -> _Parts:
     transcriber = Transcriber(_recogniser(settings, rhythm), monitor.hear)
     await stack.enter_async_context(transcriber)
     monitor.attach(transcriber)
-    overview = Overview(job, monitor, classifier, transcriber, broker, rhythm.clock, rhythm.clock())
-    herald.ask(overview.listening, overview.health)
     if broker:
         herald.add(broker.offer)
     lines = None
@@ -111,6 +106,11 @@ async def _open(job: Job, stop: asyncio.Event, stack: AsyncExitStack) -> _Parts:
         else:
             herald.add_patient(lines.put, frozenset({Kind.ESTIMATE}))
     await stack.enter_async_context(source)
+    overview = Overview(job, monitor, classifier, transcriber, broker, rhythm.clock, rhythm.clock(), _notice(job))
+    herald.ask(overview.listening, overview.health)
+    if job.show is Show.LINES:
+        plain = PlainLines(sys.stdout)
+        herald.add(lambda _: plain.show(overview.view()), frozenset({Kind.ESTIMATE, Kind.STATE}))
     return _Parts(job, stop, monitor, transcriber, broker, lines, overview, Channel(KEYS_WAITING))
 
 
@@ -125,8 +125,9 @@ def _start(parts: _Parts, group: asyncio.TaskGroup) -> None:
         group.create_task(parts.monitor.beat(), name="beat"),
         group.create_task(_obey(parts), name="obey"),
         group.create_task(_stop_when_told(parts, hearing), name="stop"),
-        group.create_task(_paint(parts), name="paint"),
     }
+    if parts.job.show is Show.DASHBOARD:
+        endless.add(group.create_task(_paint(parts), name="paint"))
     if parts.broker:
         group.create_task(parts.broker.run(), name="publish")
     if parts.lines:
@@ -173,17 +174,10 @@ async def _obey(parts: _Parts) -> None:
 
 
 async def _paint(parts: _Parts) -> None:
-    """Show the view: as a dashboard where one can be drawn, as lines where not, and not at all beside JSON."""
-    settings = parts.job.settings.dashboard
-    if parts.job.show is Show.DASHBOARD and can_draw(sys.stdout, os.environ):
-        dashboard = Dashboard(sys.stdout, os.environ, parts.keys.offer, frames_per_s=settings.fps)
-        if await dashboard.run(parts.overview.view) is Outcome.TERMINAL_GONE:
-            parts.stop.set()  # nobody can see any more that we listen
-    elif parts.job.show is not Show.JSON:
-        lines = PlainLines(sys.stdout)
-        while True:
-            lines.show(parts.overview.view())
-            await asyncio.sleep(LINES_EVERY_S)
+    """Paint the dashboard until it is closed; a terminal that goes away ends the run: nobody sees that we listen."""
+    dashboard = Dashboard(sys.stdout, os.environ, parts.keys.offer, frames_per_s=parts.job.settings.dashboard.fps)
+    if await dashboard.run(parts.overview.view) is Outcome.TERMINAL_GONE:
+        parts.stop.set()
 
 
 async def _broker(job: Job, stack: AsyncExitStack) -> Broker | None:
@@ -233,6 +227,16 @@ def session_of(job: Job) -> str:
     if isinstance(job.source, RawInput) and job.source.fast:
         return "stdin"
     return secrets.token_hex(4)
+
+
+def _notice(job: Job) -> str:
+    """Give the notice of the first run: in short on the dashboard, else whole to standard error."""
+    if not notice.first_time(places.notice_seen()):
+        return ""
+    if job.show is Show.DASHBOARD:
+        return notice.SHORT
+    sys.stderr.write(notice.NOTICE + "\n")
+    return ""
 
 
 def _choice(settings: Settings) -> Choice:

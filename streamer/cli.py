@@ -18,6 +18,7 @@ from streamer.errors import EmostreamError, UsageError
 from streamer.job import Job, Microphone, Recordings, Show
 from streamer.logs import logging_to
 from streamer.options import Options
+from streamer.sinks.dashboard import can_draw
 from streamer.stopping import INTERRUPTED, run_until_stopped
 
 COMMANDS: Final = ("devices", "models", "notice")
@@ -77,12 +78,10 @@ def monitor(given: Options = Options()) -> int:  # noqa: B008 (frozen)
     if given.check_config:
         print(config.listing(loaded))
         return 0
-    job = options.to_job(given, loaded.settings, is_terminal=sys.stdout.isatty())
+    job = options.to_job(given, loaded.settings, is_terminal=can_draw(sys.stdout, os.environ))
     if given.stdin is not None and sys.stdin.isatty():
         message = "--stdin wants raw sound from a pipe or a file, and standard input is a terminal"
         raise UsageError(message)
-    if notice.first_time(places.notice_seen()):
-        print(notice.NOTICE, file=sys.stderr)
     if given.demo_if_no_mic:
         job = _with_demo_if_no_mic(job)
     return _run(job)

@@ -15,6 +15,9 @@ emostream listens to voices and estimates how they sound. Before you use it on a
     --publish-transcript. No log holds a spoken word.
 """
 
+SHORT: Final = "First run: tell everyone who may be heard, and read what the law forbids: emostream notice"
+"""The same for the dashboard, where there is little room."""
+
 
 def first_time(seen: Path) -> bool:
     """Return whether the notice was never shown here, and remember that it is shown now.

@@ -119,5 +119,6 @@ def to_job(options: Options, settings: Settings, *, is_terminal: bool) -> Job:
         source = Recordings(tuple(DEMO_RECORDING if name == DEMO else Path(name) for name in options.wav), options.fast)
     elif options.stdin is not None:
         source = RawInput(options.stdin, options.fast)
-    show = Show.DASHBOARD if settings.dashboard.enabled and is_terminal else Show.LINES
+    paced = not isinstance(source, Recordings | RawInput) or not source.fast
+    show = Show.DASHBOARD if settings.dashboard.enabled and is_terminal and paced else Show.LINES
     return Job(settings, source, Show.JSON if options.json else show, options.debug)

@@ -26,6 +26,8 @@ class Overview:
     broker: Broker | None
     clock: Callable[[], float]
     began_s: float
+    notice: str = ""
+    """What the screen says besides, on a first run."""
 
     def listening(self) -> Listening:
         """Return whether and with what the monitor listens."""
@@ -79,6 +81,7 @@ class Overview:
             broker=broker_line(self.broker.status() if self.broker else None),
             drops=self._drops(source.lost_samples),
             elapsed_s=int(self.clock() - self.began_s),
+            notice=self.notice,
         )
 
     def _kind(self) -> str:

@@ -162,7 +162,7 @@ class Log(Section):
 
     file: str = ""
     """Where to; empty: stderr, or a file in the user's log folder while the dashboard is shown."""
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
 
 
 class Settings(Section):

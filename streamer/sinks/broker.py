@@ -264,7 +264,8 @@ class Broker:
     def _say(self, state: LinkState, reason: str = "") -> None:
         if (state, reason) != (self._state, self._reason):
             self._state, self._reason = state, reason
-            log.info("broker %s: %s. %s", self._settings.address, state, reason)
+            level = logging.WARNING if state in (LinkState.OFFLINE, LinkState.REFUSED) else logging.INFO
+            log.log(level, "broker %s: %s. %s", self._settings.address, state, reason)
 
     @contextlib.asynccontextmanager
     async def _until_closing(self, grace_s: float) -> AsyncIterator[None]:

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ import jsonschema
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "streamer" / "data" / "demo.flac"
 SCHEMAS = ROOT / "streamer" / "schema"
+START_PATIENCE_S = 30.0
 NOT_REPEATED = ("time", "latency_ms")
 """Fields that no two runs share."""
 
@@ -93,12 +96,24 @@ class Subscriber:
         return found
 
 
+def _wait_for_listener(port: int) -> None:
+    """Wait until somebody listens: mosquitto_sub gives up if its very first connection is refused."""
+    until_s = time.monotonic() + START_PATIENCE_S
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < until_s, f"nothing listens at port {port}"
+        time.sleep(0.05)
+
+
 @contextmanager
 def subscriber(folder: Path, port: int) -> Iterator[Subscriber]:
     """Run Debian's `mosquitto_sub` on everything of ours; it comes back by itself when the broker does."""
     program = shutil.which("mosquitto_sub")
     assert program, "mosquitto_sub is missing; run: apt-get install mosquitto-clients"
     file = folder / "received.txt"
+    _wait_for_listener(port)
     topics = ["-t", "emostream/+/availability", "-t", "emostream/+/+/+"]
     with file.open("wb") as out:
         process = subprocess.Popen([program, "-p", str(port), "-q", "1", "-k", "5", "-F", "%t %p", *topics], stdout=out)
