@@ -103,7 +103,7 @@ class Run:
         _, vectors, scales = self.halves(texts)
         table = vectors * scales[:, None]
         matchmaker = stage_joint.Matchmaker(self.windows(store), texts, table)
-        held_out = ship.held_out("valid", texts, table, self.args.work, self.plan.seed)
+        held_out = ship.held_out("valid", texts, table, store, self.args.work, self.plan.seed)
         stage_joint.run(self.network, matchmaker, held_out, self.plan.joint, self.args.work, self.plan.seed)
 
     def ship(self) -> None:
@@ -115,10 +115,10 @@ class Run:
         self.network.eval()
         table = vectors * scales[:, None]
         marks = textdata.WordWindows(texts).marks
-        valid = ship.held_out("valid", texts, table, args.work, seed)
+        valid = ship.held_out("valid", texts, table, store, args.work, seed)
         calibration = ship.calibrate(self.network, reader, store, texts, marks, valid, args.work)
         _, on_sound, on_words = calibration.temperatures
-        test = ship.held_out("test", texts, table, args.work, seed)
+        test = ship.held_out("test", texts, table, store, args.work, seed)
         figures: dict[str, object] = {
             "sound alone": report.sound_figures(self.network, args.corpora, on_sound, seed),
             "words alone": report.word_figures(reader, texts, marks, on_words),

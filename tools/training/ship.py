@@ -147,8 +147,10 @@ KINDS_JUDGED = ("match", "plain words", "plain voice")
 
 
 def held_out(
-    split: str, texts: Texts, table: np.ndarray, folder: Path, seed: int, kinds: tuple[str, ...] = KINDS_JUDGED
+    split: str, texts: Texts, table: np.ndarray, store: SoundStore, folder: Path, seed: int
 ) -> dict[str, tuple[report.Inputs, metrics.Ints]]:
-    """Return synthetic pairs of one split, by kind."""
+    """Return synthetic pairs of one split, by kind: at most `stage_sound.JUDGED` clips of a corpus."""
     scenes = pictures.open_scenes(folder, pictures.held_out_name(split, "clean", 0.0))
-    return {kind: stage_joint.held_out_pairs(scenes, texts, table, split, kind, seed) for kind in kinds}
+    groups = stage_sound.by_corpus(store, scenes).values()
+    rows = np.concatenate([rows[:: -(-len(rows) // stage_sound.JUDGED)] for rows in groups])
+    return {kind: stage_joint.held_out_pairs(scenes, rows, texts, table, (kind, split, seed)) for kind in KINDS_JUDGED}

@@ -12,6 +12,9 @@ from streamer.network.stream import Stream
 from tools.training import loop, metrics, pairs, pictures, sounddata, stage_sound
 from tools.training.textdata import Texts, WordWindows
 
+WIDTH = 256
+"""Columns of a training window here: 5 s hold most clips, and word times are counted from the newest anyway."""
+
 
 class Matchmaker:
     """Draws sound batches and words that go with them."""
@@ -24,13 +27,13 @@ class Matchmaker:
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Return the five inputs, labels (B,) and allowed classes (B, C)."""
-        sound = self._sound.batch(size, contract.N_COLUMNS, rng)
+        sound = self._sound.batch(size, WIDTH, rng)
         labels = sound.label.numpy()
         kinds = [str(kind) for kind in rng.choice(pairs.KINDS, size=size, p=pairs.SHARES)]
         for row, plain in enumerate(labels == pairs.NONE_INDEX):
             kinds[row] = pairs.fitting(kinds[row], plain=bool(plain), chance=float(rng.random()))
         windows, called = pairs.draw(labels, kinds, self._lines, self._words.window, rng)
-        words = pairs.assemble(windows, self._table, sound.voice.numpy(), rng)
+        words = pairs.assemble(windows, self._table, sound.voice.numpy() + (contract.N_COLUMNS - WIDTH), rng)
         silent = torch.tensor([kind == "no voice" for kind in kinds])
         picture = torch.where(silent[:, None, None], 0.0, sound.picture)
         columns = sound.columns & ~(silent[:, None] & torch.from_numpy(rng.random(size) < 0.5)[:, None])
@@ -50,16 +53,16 @@ class Joint(nn.Module):
 
 
 def held_out_pairs(
-    store_scenes: pictures.Scenes, texts: Texts, table: NDArray[np.float32], split: str, kind: str, seed: int
+    scenes: pictures.Scenes, rows: metrics.Ints, texts: Texts, table: NDArray[np.float32], how: tuple[str, str, int]
 ) -> tuple[tuple[Tensor, ...], metrics.Ints]:
-    """Return the five inputs and labels: every clip of `split` with one line of `split`, joined as `kind` says."""
+    """Return the five inputs and labels: each clip of `rows` with a line; `how` is kind of pair, split, and seed."""
+    kind, split, seed = how
     rng = np.random.default_rng([seed, *kind.encode(), *split.encode()])
-    rows = np.arange(len(store_scenes.notes))
-    labels = store_scenes.notes["label"].astype(np.int64)
+    labels = scenes.notes["label"].astype(np.int64)
     if kind == "plain voice":
         rows = rows[labels[rows] == pairs.NONE_INDEX]
-    picture, columns = sounddata.whole_clips(store_scenes, rows)
-    notes = store_scenes.notes[rows]
+    picture, columns = sounddata.whole_clips(scenes, rows)
+    notes = scenes.notes[rows]
     shift = contract.N_COLUMNS - notes["columns"]
     voices = np.stack((notes["on"] + shift, notes["off"] + shift), axis=1).clip(0, contract.N_COLUMNS)
     lines = pairs.lines_by_label(texts, split)

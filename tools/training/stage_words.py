@@ -90,16 +90,10 @@ def run(network: Stream, texts: Texts, schedule: loop.Schedule, work: Path, seed
         batch = windows.batch(schedule.batch, rng)
         return weighted_cross_entropy(reader(batch.rows), batch.label, batch.allowed, batch.weight)
 
-    best = loop.train(
-        "words",
-        reader,
-        schedule,
-        loss,
-        lambda m: judge(m, texts, windows.marks),
-        work,
-        seed,
-        groups=groups,  # type: ignore[arg-type]
-    )
+    def figures(averaged: nn.Module) -> dict[str, float]:
+        return judge(averaged, texts, windows.marks)  # type: ignore[arg-type]  # a copy of `reader`
+
+    best = loop.train("words", reader, schedule, loss, figures, work, seed, groups=groups)
     reader.load_state_dict(best.state_dict())
     return np.asarray(reader.table.weight.detach().double().numpy())
 
