@@ -23,7 +23,9 @@ def test_there_is_one_valid_estimate_per_hop(once: bytes) -> None:
     found = estimates(once)
     length_s = soundfile.info(DEMO).duration
     assert [one["seq"] for one in found] == list(range(len(found)))
-    assert [one["end_s"] for one in found] == pytest.approx([FIRST_END_S + i * HOP_S for i in range(len(found))], abs=1e-3)
+    assert [one["end_s"] for one in found] == pytest.approx(
+        [FIRST_END_S + i * HOP_S for i in range(len(found))], abs=1e-3
+    )
     assert length_s - HOP_S < found[-1]["end_s"] <= length_s
 
 

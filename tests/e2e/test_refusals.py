@@ -18,7 +18,9 @@ from tests.harness.mosquitto import Mosquitto, free_port
 Made = Callable[[Path], None]
 
 
-def write_noise(path: Path, rate_hz: int = 16_000, channels: int = 1, n: int | None = None, nan_at: int | None = None) -> None:
+def write_noise(
+    path: Path, rate_hz: int = 16_000, channels: int = 1, n: int | None = None, nan_at: int | None = None
+) -> None:
     sound = 0.05 * np.random.default_rng(0).standard_normal((n or rate_hz, channels)).astype(np.float32)
     if nan_at is not None:
         sound[nan_at] = np.nan
