@@ -172,6 +172,9 @@ async def test_the_stream_goes_on_when_the_broker_is_killed_and_started_again(mo
             assert (await subscriber.text("state", b"during")).retained
             broker.offer(Message(Kind.ESTIMATE, b"after"))
             await subscriber.text("estimate", b"after")
+        received = [line for line in mosquitto.log.splitlines() if "Received PUBLISH from emostream-" in line]
+        states = [line for line in received if "'emostream/kitchen/mic/state'" in line]
+        assert len(states) == 2, "a state that is older than one already sent is not sent"
         assert broker.status().reconnects == 1
         assert broker.status().reason is None
 
@@ -279,8 +282,11 @@ async def test_two_monitors_under_one_name_are_told_so(mosquitto: Mosquitto, pro
 
 @both
 async def test_an_acl_that_forbids_publishing_is_noticed(tmp_path: Path, protocol: Protocol) -> None:
-    acl = "topic read emostream/#\n"
+    acl = "topic read emostream/#\nuser admin\ntopic readwrite emostream/#\n"
     with Mosquitto(tmp_path / "broker", acl=acl) as mosquitto:
+        command = ["mosquitto_pub", "-p", str(mosquitto.port), "-u", "admin", "-r", "-m", "online"]
+        leftover = await asyncio.create_subprocess_exec(*command, "-t", "emostream/kitchen/availability")
+        assert await leftover.wait() == 0
         async with publishing(settings_for(mosquitto.url, protocol)) as broker:
             await reached(broker, LinkState.REFUSED)
             what = "accepts the connection but does not pass on what we publish"
