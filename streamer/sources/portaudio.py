@@ -28,10 +28,14 @@ class PortAudio:
         self._stream: Any = None
 
     def start(self) -> None:
-        """Load the list of devices anew, closing what is open."""
+        """Load the list of devices anew, closing what is open. SourceError if the sound system refuses."""
         self.stop()
-        with quiet_stderr():
-            self._library = self._module.PyAudio()
+        try:
+            with quiet_stderr():
+                self._library = self._module.PyAudio()
+        except OSError as error:
+            message = f"the sound system cannot be started ({error.args[-1]}); name a recording with --wav"
+            raise SourceError(message) from error
 
     def stop(self) -> None:
         """Close the stream and give the library back."""

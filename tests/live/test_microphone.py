@@ -350,3 +350,35 @@ def test_without_pyaudio_the_sentence_names_the_extra() -> None:
         "SourceError the microphone needs PyAudio, which is not there (import of pyaudio halted; None in sys.modules); "
         "run pip install 'emostream[mic]' (on Debian first: apt-get install portaudio19-dev libportaudio2)\n"
     )
+
+
+async def test_a_device_that_delivers_nothing_can_still_be_paused_and_closed(
+    server: PulseServer, pipe: PipeMicrophone
+) -> None:
+    async with listening() as (microphone, _):
+        assert len(server.source_outputs()) == 1
+        await microphone.pause()
+        assert microphone.status().state is SourceState.PAUSED
+        assert server.source_outputs() == []
+        await microphone.resume()
+        assert len(server.source_outputs()) == 1
+    assert server.source_outputs() == []
+
+
+async def test_pausing_during_a_loss_keeps_it_closed_and_resuming_finds_the_device(
+    server: PulseServer, pipe: PipeMicrophone
+) -> None:
+    async with listening() as (microphone, listener):
+        pipe.say(SOUND)
+        await listener.hears_more()
+        pipe.unplug()
+        await until(lambda: microphone.status().state is SourceState.REOPENING)
+        await microphone.pause()
+        assert microphone.status().state is SourceState.PAUSED
+        pipe.hush()
+        pipe.plug_in()
+        await asyncio.sleep(3.0)  # longer than the pause before a new attempt
+        assert server.source_outputs() == []
+        await microphone.resume()
+        pipe.say(SOUND)
+        await listener.hears_more()

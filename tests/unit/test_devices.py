@@ -46,7 +46,7 @@ def test_without_a_default_the_first_is_taken() -> None:
         ("", f"no input device has '' in its name; there are {LISTED} (see: emostream devices)"),
         (
             "jabra",
-            "'jabra' fits 2 input devices: 2 'Jabra Evolve 30', 5 'Jabra PanaCast'; give more of the name, or the index",
+            "'jabra' fits 2 input devices: 2 'Jabra Evolve 30', 5 'Jabra PanaCast'; give more of the name, or the index",  # noqa: E501
         ),
     ],
 )

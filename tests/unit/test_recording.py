@@ -131,15 +131,15 @@ async def test_fast_never_sleeps(tmp_path: Path) -> None:
 
 async def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.wav"
-    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 2**31 - 8000, b"WAVE", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16,
-                         b"data", 2**31 - 8192)  # fmt: skip
+    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 2**28 - 8000, b"WAVE", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16,
+                         b"data", 2**28 - 8192)  # fmt: skip
     path.write_bytes(header)
-    os.truncate(path, len(header) + 2**31 - 8192)  # a hole on disk: 2 GB, 18 hours
+    os.truncate(path, len(header) + 2**28 - 8192)  # a hole on disk: 268 MB, more than two hours
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with Recording([path], fast=True) as recording:
-        assert recording.seconds > 67_000
+        assert recording.seconds > 8_000
         async for chunk in recording.chunks():
-            if chunk.end > 3_000_000:
+            if chunk.end > 1_000_000:
                 break
 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 100_000
