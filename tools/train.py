@@ -21,6 +21,7 @@ from tools.training import (
     config,
     corpora,
     pictures,
+    readme,
     report,
     ship,
     sounddata,
@@ -125,7 +126,7 @@ class Run:
             "synthetic pairs (optimistic: voice and words are independent given the label)": ship.pair_figures(
                 self.network, calibration, test
             ),
-            "share called none of the six with nobody speaking": report.empty_figures(self.network, seed),
+            "share called none": report.empty_figures(self.network, seed),
         }
         command = "python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --work DIR"
         digest = ship.write_vectors(args.models / ship.VECTORS_NAME, texts, vectors[1:], scales[1:], command)
@@ -145,6 +146,8 @@ class Run:
             vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
         )
         export.save(args.models / self.plan.network, self.network, written)
+        (args.models / self.plan.network / "README.md").write_text(readme.stream(figures, calibration.threshold))
+        (args.models / ship.VECTORS_NAME / "README.md").write_text(readme.VECTORS.format(rows=len(texts.vocabulary)))
         some = tuple(x[:16] for x in test["match"][0])
         apart = ship.check_export(args.models / self.plan.network, self.network, some)
         print(f"written to {args.models / self.plan.network}; ONNX Runtime is {apart:.1e} from torch at most")
