@@ -7,9 +7,9 @@ nobody promises that their lower levels never hold a spoken word.
 import logging
 import logging.handlers
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +24,6 @@ FILES_KEPT: Final = 3
 class OneLine(logging.Formatter):
     """A record as one printable line; a traceback follows only where it was asked for."""
 
-    converter = time.gmtime
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = "%s.%03dZ"
-
     def __init__(self, pattern: str, *, tracebacks: bool) -> None:
         super().__init__(pattern)
         self._tracebacks = tracebacks
@@ -35,7 +31,7 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; what a device or broker named itself cannot break it or colour it."""
         record.message = record.getMessage()
-        record.asctime = self.formatTime(record)
+        record.asctime = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
         line = "".join(letter if letter.isprintable() else "?" for letter in self.formatMessage(record))
         if record.exc_info and self._tracebacks:
             line += "\n" + self.formatException(record.exc_info)
