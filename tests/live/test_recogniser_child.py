@@ -61,7 +61,7 @@ async def test_what_stderr_says_while_loading_is_the_reason() -> None:
 
 
 async def test_of_what_stderr_says_after_sound_was_given_only_the_place_is_kept() -> None:
-    wanted = "the recogniser stopped (SIGABRT): ASSERTION_FAILED (VoskAPI:Hear():secret.cc:42)"
+    wanted = "the recogniser stopped (SIGABRT): ASSERTION_FAILED (VoskAPI:Hear():secret-code.cc:42)"
     assert str(await lose("spills words")) == wanted
 
 
