@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,14 +36,16 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, **places, **more}
 
 
-def run(home: Path, *options: str, sound: bytes | None = None, **more: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    home: Path, *options: str, sound: bytes | None = None, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run the program to its end and return what it wrote."""
     return subprocess.run(
         command(*options),
         input=sound,
         stdin=subprocess.DEVNULL if sound is None else None,
         capture_output=True,
-        env=environment(home, **more),
+        env=environment(home, **(more or {})),
         cwd=home,
         timeout=100,
         check=False,

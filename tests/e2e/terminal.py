@@ -36,7 +36,7 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=dict(environment), cwd=folder,
-            start_new_session=True, preexec_fn=_take_the_terminal,
+            start_new_session=True, preexec_fn=_take_the_terminal,  # noqa: PLW1509 (one system call; no thread runs yet)
         )  # fmt: skip
         os.close(theirs)
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -1,12 +1,13 @@
-"""A recording through the whole program: one valid estimate per hop, the same bytes whatever the chunks, words and all."""
+"""A recording through the whole program: one valid estimate per hop, the same bytes whatever the chunks, with words."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from streamer.network import contract
-from tests.e2e.program import DEMO, estimates, repeatable, run
+from tests.e2e.program import DEMO, command, environment, estimates, repeatable, run
 
 HOP_S = 0.16
 FIRST_END_S = 0.24
@@ -65,10 +66,6 @@ def test_raw_sound_on_standard_input_gives_what_the_file_gives(once: bytes, tmp_
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    import subprocess
-
-    from tests.e2e.program import command, environment
-
     with subprocess.Popen(
         command("--wav", str(DEMO), "--fast", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environment(tmp_path), cwd=tmp_path,

@@ -1,9 +1,8 @@
-"""The main job, nothing replaced: a microphone, spoken English, the dashboard in a terminal, a broker that dies midway."""
+"""The main job, nothing replaced: a microphone, spoken English, the dashboard in a terminal, a broker that dies."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -55,7 +55,7 @@ def test_no_spoken_word_reaches_a_log_at_any_level(asr: str, tmp_path: Path) -> 
     options = ("--asr", asr, "--vosk-model", str(vosk_model())) if asr == "vosk" else ("--asr", asr)
     more = {"EMOSTREAM_LOG__LEVEL": "debug", "EMOSTREAM_LOG__FILE": str(tmp_path / "log.txt")}
     with Mosquitto(tmp_path / "broker") as broker, subscriber(tmp_path, broker.port) as received:
-        done = run(tmp_path, "--wav", str(DEMO), "--fast", "--debug", "--mqtt", broker.url, *options, **more)
+        done = run(tmp_path, "--wav", str(DEMO), "--fast", "--debug", "--mqtt", broker.url, *options, more=more)
         assert done.returncode == 0, done.stderr
         published = received.file.read_text()
     logged = (tmp_path / "log.txt").read_text()
