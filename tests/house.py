@@ -50,7 +50,8 @@ class Module:
     def undocumented(self) -> list[str]:
         """Return the public names that say nothing of themselves."""
         nodes = [self.tree, *self.tree.body]
-        nodes += [part for node in self.tree.body if isinstance(node, ast.ClassDef) for part in node.body]
+        classes = [node for node in self.tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+        nodes += [part for node in classes for part in node.body]
         return [
             getattr(node, "name", "the module")
             for node in nodes
