@@ -16,7 +16,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.network import contract
 
-CLIPS = ("actor15/03-01-03-02-01-01-15",)
+CLIPS = (
+    "actor16/03-01-04-02-01-01-16",
+    "actor16/03-01-04-01-02-02-16",
+    "actor16/03-01-04-02-01-02-16",
+    "actor15/03-01-03-02-01-02-15",
+    "actor15/03-01-03-01-01-02-15",
+    "actor15/03-01-03-01-01-01-15",
+    "actor16/03-01-06-02-02-02-16",
+    "actor16/03-01-06-02-02-01-16",
+    "actor16/03-01-06-02-01-02-16",
+    "actor15/03-01-05-02-02-02-15",
+    "actor15/03-01-05-02-01-02-15",
+    "actor15/03-01-05-01-01-02-15",
+    "actor16/03-01-08-01-01-02-16",
+    "actor16/03-01-08-02-02-01-16",
+    "actor16/03-01-08-02-01-02-16",
+)
 """As they are heard; the third number is the emotion (03 happy, 04 sad, 05 angry, 06 fear, 08 surprised)."""
 
 RATE = contract.STREAM_RATE_HZ

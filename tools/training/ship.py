@@ -64,7 +64,7 @@ def calibrate(  # noqa: PLR0913, PLR0917  both halves, their data, and pairs of 
     judged = {kind: (stage_joint.all_logits(network, inputs), truth) for kind, (inputs, truth) in held_out.items()}
     truth = np.concatenate([truth for _, truth in judged.values()])
     logits = np.concatenate([logits for logits, _ in judged.values()])
-    even = np.concatenate([np.full(len(truth), 1.0 / len(truth)) for _, truth in judged.values()])
+    even = np.concatenate([np.full(len(truth), KINDS_JUDGED[kind] / len(truth)) for kind, (_, truth) in judged.items()])
     joint = metrics.fit_temperature(truth, logits[:, 0], even)
     temperatures = (joint, sound, words)
     calibrated = logits / np.array(temperatures)[:, None]
@@ -143,7 +143,8 @@ def check_export(folder: Path, network: Stream, inputs: report.Inputs) -> float:
     return apart
 
 
-KINDS_JUDGED = ("match", "plain words", "plain voice")
+KINDS_JUDGED = {"match": 0.4, "plain words": 0.4, "plain voice": 0.2}
+"""Kinds of synthetic pairs, and what each counts for: most of what is said with feeling is said in plain words."""
 
 
 def held_out(
