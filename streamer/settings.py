@@ -153,7 +153,7 @@ class Mqtt(Section):
     """Port of the embedded broker; 0: any free one."""
     transcript: bool = False
     """Publish the spoken words, too."""
-    keepalive_s: int = Field(30, ge=5, le=3600)
+    keepalive_s: int = Field(15, ge=5, le=3600)
     """Time after which broker and monitor notice that the other is gone."""
 
 
