@@ -110,7 +110,7 @@ async def test_a_long_utterance_is_cut_and_keeps_the_words_of_its_beginning(ears
     assert final[: len(kept)] == kept
 
 
-async def test_a_hole_in_an_utterance_ends_no_word_before_it(ears: Listening) -> None:
+async def test_a_hole_in_an_utterance_leaves_all_times_right(ears: Listening) -> None:
     sound = spoken(HAPPY)
     pieces = [
         s for s in utterance(6, 0, np.concatenate((sound, silence(8_000), sound))) if not 46_000 < s.start < 54_000
@@ -118,7 +118,8 @@ async def test_a_hole_in_an_utterance_ends_no_word_before_it(ears: Listening) ->
     said = await ears.hear(pieces)
     assert [t.final for t in said].count(True) == 1
     assert said[-1].final
-    assert texts(said[-1].words).count("happy") == 2
+    first, second = (w for w in said[-1].words if w.text == "happy")
+    assert abs(second.start - first.start - len(sound) - 8_000) < 3_000
     assert all(a.end <= b.start for a, b in zip(said[-1].words, said[-1].words[1:], strict=False))
 
 
