@@ -84,7 +84,9 @@ def piece_to_bytes(sound: SpeechSound, *, more: bool) -> bytes:
     scaled = np.nan_to_num(sound.samples, nan=0.0, posinf=1.0, neginf=-1.0) * np.float32(_FULL_SCALE)
     pcm = np.clip(np.rint(scaled), -_FULL_SCALE, _FULL_SCALE).astype("<i2")
     kind = (LAST if sound.last else 0) | (MORE if more else 0)
-    return _HEADER.pack(kind, sound.utterance, sound.start, len(pcm)) + pcm.tobytes()
+    header = _HEADER.pack(kind, sound.utterance, sound.start, len(pcm))
+    payload: bytes = pcm.tobytes()
+    return header + payload
 
 
 def read_piece(pipe: BinaryIO) -> Piece | None:
@@ -111,9 +113,8 @@ def pcm_to_samples(pcm: Pcm) -> Samples:
 
 def reply_to_line(reply: Reply) -> bytes:
     """Return `reply` as one line of ASCII JSON."""
+    record: dict[str, object] = {"kind": "ready"}
     match reply:
-        case Ready():
-            record: dict[str, object] = {"kind": "ready"}
         case Heard(at):
             record = {"kind": "heard", "at": at}
         case Failed(reason, for_good):
