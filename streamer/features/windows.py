@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from streamer.features.decimate import Decimator
 from streamer.features.spectrogram import ColumnStream
-from streamer.features.speech import SpeechTimeline
+from streamer.features.speech import BLOCK_SAMPLES, SpeechTimeline
 from streamer.features.words import WordVectors, word_matrix
 from streamer.network import contract
 from streamer.records import Chunk, Picture, Samples, Stage, State, Transcript, Window, Word
@@ -55,8 +55,13 @@ class Transcripts:
         self._revisions: dict[int, int] = {}
 
     def hear(self, transcript: Transcript) -> None:
-        """Take a transcript; it counts for windows that end at `transcript.at` or later."""
-        self._pending.append(transcript)
+        """Take a transcript; it counts for windows that end no earlier than the block in which it became known.
+
+        The recogniser hears whole blocks: what it knows at a position inside one is known when that block is complete,
+        and for small chunks that is after windows have gone out that end between the two.
+        """
+        block_end = -(-transcript.at // BLOCK_SAMPLES) * BLOCK_SAMPLES
+        self._pending.append(replace(transcript, at=block_end))
 
     def advance(self, start: int, end: int) -> None:
         """Learn all that was known at `end`, and forget utterances that ended before `start`."""
