@@ -56,8 +56,8 @@ class Recogniser(Section):
     """Time between two passes over an utterance that goes on (Whisper)."""
     deadline_s: float = Field(20.0, ge=1, le=600)
     """A child process that does not answer within this time is restarted."""
-    memory_cap_mb: int = Field(4000, ge=500, le=65536)
-    """Address space that the child process may take beyond what it starts with."""
+    memory_cap_mb: int = Field(1200, ge=300, le=65536)
+    """Resident memory at which the child process is replaced between utterances: Vosk's climbs."""
 
 
 class Voice(Section):

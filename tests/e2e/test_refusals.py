@@ -105,8 +105,9 @@ def test_a_model_with_a_wrong_hash_is_refused(models: Path, tmp_path: Path) -> N
     assert code == 3
     card = checkpoint.read_card(models / "stream")
     assert sentence == (
-        f"emostream: {weights} has SHA-256 {checkpoint.sha256(content)[:12]}…, but its card says "
-        f"{card.files[checkpoint.WEIGHTS_FILE].sha256[:12]}…: the file is damaged or not the one that was trained; install the model again"
+        f"emostream: {weights} has SHA-256 {checkpoint.sha256(bytes(content))[:12]}…, but its card says "
+        f"{card.files[checkpoint.WEIGHTS_FILE].sha256[:12]}…: the file is damaged or not the one that was trained; "
+        "install the model again"
     )
 
 
@@ -178,8 +179,8 @@ def test_a_wrong_authority_and_a_plain_client_are_told_and_nothing_stops(tmp_pat
         plain_text = told(tmp_path, "--mqtt", plain)
         right_text = told(tmp_path, "--mqtt", encrypted, "--ca-file", "right.pem")
     assert (
-        f"The certificate of the broker at 127.0.0.1:{broker.tls_port} was signed by an authority that this machine does "
-        "not trust: name its PEM file in mqtt.ca_file."
+        f"The certificate of the broker at 127.0.0.1:{broker.tls_port} was signed by an authority that this machine "
+        "does not trust: name its PEM file in mqtt.ca_file."
     ) in wrong_text
     assert f"The broker at 127.0.0.1:{broker.tls_port} did not answer" in plain_text
     assert "is this a TLS port? Then use mqtts:// instead." in plain_text
