@@ -6,6 +6,7 @@ was trained on them. Runs of one emotion, so that a label can settle.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -33,7 +34,12 @@ CLIPS = (
     "actor16/03-01-08-02-02-01-16",
     "actor16/03-01-08-02-01-02-16",
 )
-"""As they are heard; the third number is the emotion (03 happy, 04 sad, 05 angry, 06 fear, 08 surprised)."""
+"""As they are heard; the third number is the emotion."""
+
+EMOTIONS = {"03": "happy", "04": "sad", "05": "angry", "06": "fear", "08": "surprised"}
+
+Cue = dict[str, float | str]
+"""When a clip is heard and what it was meant to be, as it stands in demo.json."""
 
 RATE = contract.STREAM_RATE_HZ
 VOICE_RMS = 0.07
@@ -68,19 +74,29 @@ def voice(path: Path) -> np.ndarray:
     return np.asarray(kept, np.float32)
 
 
-def compose(root: Path) -> np.ndarray:
-    """Return the whole recording at the stream rate."""
+def compose(root: Path) -> tuple[np.ndarray, list[Cue]]:
+    """Return the whole recording at the stream rate, and when each clip is heard."""
     parts = [np.zeros(RATE // 2, np.float32)]
+    cues: list[Cue] = []
     emotion = ""
     for name in CLIPS:
         heard = name.split("-")[2]
         gap_s = GAPS_S[heard != emotion] if emotion else 0.0
         parts += [np.zeros(round(gap_s * RATE), np.float32), voice(root / "ravdess" / "audio" / f"{name}.flac")]
+        end = sum(len(part) for part in parts)
+        cues.append(
+            {
+                "start_s": round((end - len(parts[-1])) / RATE, 2),
+                "end_s": round(end / RATE, 2),
+                "emotion": EMOTIONS[heard],
+                "clip": name,
+            }
+        )
         emotion = heard
     parts.append(np.zeros(RATE, np.float32))
     whole = np.concatenate(parts)
     room = np.random.default_rng(1).standard_normal(len(whole), dtype=np.float32) * np.float32(FLOOR_RMS)
-    return np.clip(whole + room, -1.0, 1.0)
+    return np.clip(whole + room, -1.0, 1.0), cues
 
 
 def main() -> None:
@@ -89,9 +105,10 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the prepared corpora")
     parser.add_argument("--out", type=Path, default=Path("streamer/data/demo.flac"))
     args = parser.parse_args()
-    whole = compose(args.corpora)
+    whole, cues = compose(args.corpora)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(args.out, whole, RATE, subtype="PCM_16")
+    args.out.with_suffix(".json").write_text(json.dumps(cues, indent=1) + "\n")
     print(f"{args.out}: {len(whole) / RATE:.1f} s, {len(CLIPS)} clips")
 
 
