@@ -52,3 +52,10 @@ def test_pauses_grow_from_1_to_30_s_and_are_random() -> None:
         assert 1.0 <= min(pauses_s) < 1.3
         assert longest_s * 0.95 < max(pauses_s) <= longest_s
     assert pause_s(5_000, rng) <= 30.0
+
+
+def test_sound_that_is_held_up_and_catches_up_slowly_loses_nothing() -> None:
+    # Held up by 0.8 s at second 30, then delivered half again as fast, which takes 1.6 s.
+    caught_up = [at_s + (max(0.0, 0.8 - (at_s - 30.0) / 3) if at_s > 30 else 0.0) for at_s in steady(5_000)]
+
+    assert losses(caught_up) == []
