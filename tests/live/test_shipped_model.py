@@ -49,7 +49,8 @@ def blank() -> Feed:
 def answer(session: onnxruntime.InferenceSession, feed: Feed) -> np.ndarray:
     wanted = {i.name for i in session.get_inputs()}
     logits = np.asarray(session.run(None, {name: x for name, x in feed.items() if name in wanted})[0])
-    return np.asarray(logits[0])
+    row: np.ndarray = logits[0]
+    return row
 
 
 def heard(session: onnxruntime.InferenceSession, sound: np.ndarray) -> np.ndarray:
@@ -58,7 +59,8 @@ def heard(session: onnxruntime.InferenceSession, sound: np.ndarray) -> np.ndarra
     feed = blank()
     feed["picture"][0, :, contract.N_COLUMNS - n :] = columns[:, columns.shape[1] - n :]
     feed["columns"][0, contract.N_COLUMNS - n :] = True
-    return answer(session, feed)[SOUND]
+    logits: np.ndarray = answer(session, feed)[SOUND]
+    return logits
 
 
 def test_it_hears_most_moods_of_voices_it_never_met(session: onnxruntime.InferenceSession) -> None:
