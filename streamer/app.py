@@ -41,6 +41,7 @@ from streamer.sinks.payload import Origin
 from streamer.sinks.plain import PlainLines
 from streamer.sinks.topics import Kind
 from streamer.sources.microphone import Microphone as MicrophoneSource
+from streamer.sources.native import quiet_stderr
 from streamer.sources.recording import Recording
 from streamer.sources.source import Source
 from streamer.sources.stdin import Stdin
@@ -162,21 +163,24 @@ async def _stop_when_told(parts: _Parts, hearing: set[asyncio.Task[None]]) -> No
 
 
 async def _obey(parts: _Parts) -> None:
-    """Do what the keys say."""
+    """Do what the keys say that may take a while: opening and closing a device."""
     source = parts.monitor.source
     async for key in parts.keys:
-        if key == "q":
-            parts.stop.set()
-        elif key == "m":
-            parts.monitor.mute()
-        elif key == "space" and isinstance(source, MicrophoneSource):
+        if key == "space" and isinstance(source, MicrophoneSource):
             await parts.monitor.pause(source.pause, source.resume)
 
 
 async def _paint(parts: _Parts) -> None:
     """Paint the dashboard until it is closed; a terminal that goes away ends the run: nobody sees that we listen."""
-    dashboard = Dashboard(sys.stdout, os.environ, parts.keys.offer, frames_per_s=parts.job.settings.dashboard.fps)
-    if await dashboard.run(parts.overview.view) is Outcome.TERMINAL_GONE:
+
+    def on_key(key: str) -> None:
+        at_once = {"q": parts.stop.set, "m": parts.monitor.mute}
+        at_once.get(key, lambda: parts.keys.offer(key))()
+
+    dashboard = Dashboard(sys.stdout, os.environ, on_key, frames_per_s=parts.job.settings.dashboard.fps)
+    with quiet_stderr():  # PortAudio writes there, from threads of its own, whenever a device is lost
+        outcome = await dashboard.run(parts.overview.view)
+    if outcome is Outcome.TERMINAL_GONE:
         parts.stop.set()
 
 
