@@ -1,0 +1,1 @@
+"""What tools/prepare_mosei.py is made of: computational sequences, labels, folds, words, sound, store."""
