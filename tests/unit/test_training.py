@@ -9,7 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from streamer.network import contract
-from tools.training import augment, config, corpora, loop, metrics, pairs, sounddata, stage_sound, stage_words, vectors
+from tools.training import (
+    augment,
+    config,
+    corpora,
+    loop,
+    metrics,
+    pairs,
+    ship,
+    sounddata,
+    stage_sound,
+    stage_words,
+    vectors,
+)
 from tools.training.soundstore import Recording, voice_bounds
 
 SCHEDULE = loop.Schedule(epochs=4, steps=5, batch=8, rate=0.1, horizon=6, cool_down=2)
@@ -73,6 +85,18 @@ def test_the_temperature_undoes_a_scale() -> None:
     assert metrics.fit_temperature(truth, logits * 2.0) == pytest.approx(2.0, rel=0.1)
     assert metrics.calibration_error(truth, metrics.softmax(logits)) < 0.03
     assert metrics.calibration_error(truth, metrics.softmax(logits * 4.0)) > 0.2
+
+
+def test_the_threshold_lets_four_in_five_pass_and_stays_in_bounds() -> None:
+    peaks = np.linspace(0.0, 4.0, 101)
+    logits = np.zeros((101, 7))
+    logits[:, 2] = peaks
+    logits[:, 6] = -1.0
+    shares = metrics.softmax(logits)[:, 2]
+    threshold = ship.threshold_of(logits)
+    assert np.mean(shares >= threshold) == pytest.approx(0.8, abs=0.02)
+    assert ship.threshold_of(logits[-2:]) == 0.45
+    assert ship.threshold_of(np.eye(7)[[6, 6]]) == 0.45  # nothing called an emotion at all
 
 
 def test_classes_that_a_corpus_lacks_cost_nothing() -> None:

@@ -1,5 +1,6 @@
 """Stage 4: calibrate on validation speakers and lines, measure on test ones, and write the model folders."""
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def calibrate(  # noqa: PLR0913, PLR0917  both halves, their data, and pairs of 
     temperatures = (joint, sound, words)
     calibrated = logits / np.array(temperatures)[:, None]
     best = min(
-        ((j, s, w) for j in (0.4, 0.6, 0.8, 1.0) for s in (0.0, 0.15, 0.3) for w in (0.0, 0.15, 0.3)),
+        itertools.product((0.2, 0.4, 0.6, 0.8), (0.0, 0.15, 0.3, 0.45, 0.6), (0.0, 0.1, 0.2, 0.3)),
         key=lambda mix: _log_loss(truth, np.tensordot(calibrated, np.array(mix), axes=(1, 0)), even),
     )
     return Calibration(temperatures, best, threshold_of(rows[0] / sound))
@@ -84,7 +85,8 @@ def threshold_of(calibrated: metrics.Floats) -> float:
     """Return the share that `COVERAGE` of the clips called an emotion reach, kept between 0.25 and 0.45."""
     shares = metrics.softmax(calibrated)
     said = shares[shares.argmax(axis=1) < metrics.N_SIX].max(axis=1)
-    return round(float(np.clip(np.quantile(said, 1.0 - COVERAGE), 0.25, 0.45)), 2)
+    reached = float(np.quantile(said, 1.0 - COVERAGE)) if len(said) else 1.0
+    return round(float(np.clip(reached, 0.25, 0.45)), 2)
 
 
 def pair_figures(
