@@ -90,13 +90,8 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
     relative = [float(group["lr"]) / schedule.rate for group in optimiser.param_groups]
     average = Average(module, schedule.average)
     path = work / f"{name}.pt"
-    begun = 0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        module.load_state_dict(state["module"])
-        average.module.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        begun = int(state["epoch"])
+    begun = _resume(path, module, average, optimiser)
+    if begun:
         average.resume(begun * schedule.steps)
         say(f"{name}: goes on after epoch {begun}")
     started = time.monotonic()
@@ -120,15 +115,30 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
         left = (time.monotonic() - started) / (epoch + 1 - begun) * (schedule.epochs - epoch - 1)
         row = "  ".join(f"{key} {value:.3f}" for key, value in figures.items())
         say(f"{name} {epoch + 1:3d}/{schedule.epochs}  {row}  left {left / 60:.1f} min")
-        partial = path.with_suffix(".part")
-        torch.save(
-            {
-                "module": module.state_dict(),
-                "average": average.module.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "epoch": epoch + 1,
-            },
-            partial,
-        )
-        partial.replace(path)
+        _keep(path, module, average, optimiser, epoch + 1)
     return average.module
+
+
+def _resume(path: Path, module: nn.Module, average: Average, optimiser: torch.optim.Optimizer) -> int:
+    """Fill everything from `path` and return how many epochs it holds; 0 where there is no such file."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    module.load_state_dict(state["module"])
+    average.module.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["epoch"])
+
+
+def _keep(path: Path, module: nn.Module, average: Average, optimiser: torch.optim.Optimizer, epoch: int) -> None:
+    partial = path.with_suffix(".part")
+    torch.save(
+        {
+            "module": module.state_dict(),
+            "average": average.module.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "epoch": epoch,
+        },
+        partial,
+    )
+    partial.replace(path)
