@@ -112,9 +112,7 @@ DEFERRED = {
 
 CAP_LINES, CAP_TEST_LINES, CAP_FUNCTION_LINES = 300, 400, 50
 
-LARGER = {
-    "tools.training.loop.train": "one training loop is read in one piece, from batch to early stop",
-}
+LARGER: dict[str, str] = {}
 """A file or function over its cap -> why."""
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
