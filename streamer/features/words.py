@@ -90,8 +90,8 @@ class WordVectors:
             vectors, scales = _mapped(table, "vectors", np.int8), _mapped(table, "scales", np.float32)
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = (
-                f"the word vectors in {folder} cannot be read ({error}); wanted vocabulary.txt and vectors.safetensors, "
-                "install the model again"
+                f"the word vectors in {folder} cannot be read ({error}); wanted vocabulary.txt and "
+                "vectors.safetensors, install the model again"
             )
             raise errors.ModelError(message) from error
         return cls({word: i for i, word in enumerate(words)}, vectors, scales)
