@@ -58,14 +58,16 @@ def vectors_entry(words: Sequence[tuple[str, float, float]]) -> Entry:
     return features, np.array([(start, end) for _, start, end in said], np.float64).reshape(-1, 2)
 
 
-def write_sequence(path: Path, root: str, entries: Mapping[str, Entry], metadata: Mapping[str, object]) -> None:
+def write_sequence(
+    path: Path, root: str, entries: Mapping[str, Entry], metadata: Mapping[str, object], *, packed: bool = True
+) -> None:
     """Write one computational sequence as CMU-MultimodalSDK does: gzip, no attributes, metadata as JSON strings."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         data = file.create_group(f"{root}/data")
         for name, (features, intervals) in entries.items():
             group = data.create_group(name)
-            compression = "gzip" if len(features) else None
+            compression = "gzip" if len(features) and packed else None
             group.create_dataset("features", data=features, compression=compression)
             group.create_dataset("intervals", data=intervals, compression=compression)
         notes = file.create_group(f"{root}/metadata")
@@ -100,11 +102,12 @@ def write_folds(path: Path, split_of: Mapping[str, str]) -> None:
 def write_tones(
     path: Path, seconds: float, tones: Sequence[tuple[float, float, float]], rate_hz: int = RATE_HZ
 ) -> None:
-    """Write sound that is faint noise but for `tones`: (start s, end s, Hz)."""
+    """Write sound that is faint noise but for `tones`: (start s, end s, Hz), with soft ends that do not click."""
     path.parent.mkdir(parents=True, exist_ok=True)
     t = np.arange(round(seconds * rate_hz)) / rate_hz
-    sound = 1e-5 * np.random.default_rng(0).standard_normal(len(t))
+    sound = 1e-3 * np.random.default_rng(0).standard_normal(len(t))
     for start, end, hz in tones:
         inside = (t >= start) & (t < end)
-        sound[inside] += 0.3 * np.sin(2 * np.pi * hz * t[inside])
+        soft = np.clip(np.minimum(t[inside] - start, end - t[inside]) / 0.05, 0.0, 1.0)
+        sound[inside] += 0.3 * np.sin(2 * np.pi * hz * t[inside]) * np.sin(0.5 * np.pi * soft) ** 2
     soundfile.write(path, sound.astype(np.float32), rate_hz, subtype="PCM_16")
