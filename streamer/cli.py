@@ -15,13 +15,14 @@ from cyclopts import App, CycloptsError, Parameter, UnknownOptionError, UnusedCl
 
 from streamer import commands, config, notice, options, places
 from streamer.errors import EmostreamError, UsageError
+from streamer.evaluation.request import Request
 from streamer.job import Job, Microphone, Recordings, Show
 from streamer.logs import logging_to
 from streamer.options import Options
 from streamer.sinks.dashboard import can_draw
 from streamer.stopping import INTERRUPTED, run_until_stopped
 
-COMMANDS: Final = ("devices", "models", "notice")
+COMMANDS: Final = ("devices", "evaluate", "models", "notice")
 COMMANDS_TEXT: Final = ", ".join(COMMANDS)
 
 Json = Annotated[bool, Parameter(name="--json", help="As one JSON document.")]
@@ -57,6 +58,7 @@ def command_line() -> App:
     models = App(name="models", help="The models that judge and recognise.", default_parameter=quiet)
     root.default(monitor)
     root.command(devices)
+    root.command(evaluate)
     root.command(show_notice, name="notice")
     root.command(models)
     models.command(models_list, name="list")
@@ -90,6 +92,11 @@ def monitor(given: Options = Options()) -> int:  # noqa: B008 (frozen)
 def devices(*, json: Json = False) -> int:
     """List the microphones and mark the default."""
     return commands.devices(as_json=json)
+
+
+def evaluate(request: Request) -> int:
+    """Measure a model on recordings or texts whose emotion is known."""
+    return commands.evaluate(request, places.model_folders())
 
 
 def show_notice() -> None:

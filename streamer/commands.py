@@ -1,4 +1,4 @@
-"""The small commands: devices and models. Each prints its answer and returns an exit code."""
+"""The small commands: devices, evaluate and models. Each prints its answer and returns an exit code."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,11 @@ from typing import Final
 
 from streamer.engines import asr_download
 from streamer.errors import ModelError
+from streamer.evaluation import request as requests
 from streamer.network import checkpoint
 from streamer.network.checkpoint import Entry
 from streamer.network.entries import CheckpointError
+from streamer.settings import Settings
 from streamer.sources import portaudio
 from streamer.vectors_import import import_vectors
 
@@ -33,6 +35,21 @@ def devices(*, as_json: bool) -> int:
         mark = "*" if device.default else " "
         print(f"{mark} {device.index:3}  {device.name}  ({device.channels} in, {device.rate_hz} Hz, {device.host_api})")
     print("* is the default" if found else "no input device was found; plug in a microphone")
+    return 0
+
+
+def evaluate(request: requests.Request, folders: Sequence[Path]) -> int:
+    """Measure a model on a manifest and print the figures.
+
+    Raises: UsageError, SourceError or ModelError where the request, the manifest or the model does not allow it.
+    """
+    requests.check(request)
+    # Deferred: networks and sound libraries take half a second to load, which the other commands need not wait for.
+    from streamer.evaluation import progress, sheet, study  # noqa: PLC0415
+
+    with progress.progress("evaluate", shown=not request.json) as step:
+        document = study.evaluate(request, folders, Settings().model.name, step=step)
+    print(json.dumps(document, indent=1, allow_nan=False) + "\n" if request.json else sheet.sheet(document), end="")
     return 0
 
 

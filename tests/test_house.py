@@ -24,6 +24,33 @@ ALLOWED = {
     "streamer.options": ("streamer.errors", "streamer.job", "streamer.places", "streamer.settings"),
     "streamer.vectors_import": ("streamer.errors", "streamer.features.words", "streamer.network"),
     "streamer.features": ("streamer.features", "streamer.records", "streamer.errors", "streamer.network.contract"),
+    # The core of the evaluation knows records and features; the rooms at its edge, what they join.
+    "streamer.evaluation": (
+        "streamer.evaluation",
+        "streamer.records",
+        "streamer.errors",
+        "streamer.features",
+        "streamer.network.contract",
+    ),
+    "streamer.evaluation.recordings": ("streamer.records", "streamer.sources.soundfiles"),
+    "streamer.evaluation.listening": (
+        "streamer.evaluation",
+        "streamer.monitor",
+        "streamer.mood",
+        "streamer.records",
+        "streamer.features",
+        "streamer.engines.transcriber",
+        "streamer.sources.source",
+        "streamer.network.contract",
+    ),
+    "streamer.evaluation.study": (
+        "streamer.evaluation",
+        "streamer.records",
+        "streamer.errors",
+        "streamer.features",
+        "streamer.engines",
+        "streamer.network.contract",
+    ),
     "streamer.sources": (
         "streamer.sources",
         "streamer.records",
@@ -69,6 +96,13 @@ PURE = (
     "streamer.sinks.view",
     "streamer.sinks.rows",
     "streamer.sinks.bars",
+    "streamer.evaluation.answers",
+    "streamer.evaluation.course",
+    "streamer.evaluation.disturbance",
+    "streamer.evaluation.examples",
+    "streamer.evaluation.joining",
+    "streamer.evaluation.metrics",
+    "streamer.evaluation.sheet",
 )
 IMPURE = {"asyncio", "threading", "time", "logging", "socket", "subprocess", "random", "secrets"}
 
@@ -87,9 +121,9 @@ ONE_ROOM = {
     "amqtt": ("streamer.sinks.embedded",),
     "gensim": ("streamer.vectors_import",),
     "tomllib": ("streamer.config",),
-    "cyclopts": ("streamer.cli", "streamer.options"),
+    "cyclopts": ("streamer.cli", "streamer.options", "streamer.evaluation.request"),
     "pydantic": ("streamer.config", "streamer.settings"),
-    "rich": ("streamer.sinks",),
+    "rich": ("streamer.sinks", "streamer.evaluation.progress"),
     "torch": ("streamer.network", "streamer.engines.torch_engine"),
 }
 
@@ -108,6 +142,7 @@ DEFERRED = {
     "streamer.app",
     "streamer.engines.torch_engine",
     "streamer.engines.recognisers",
+    "streamer.evaluation",
 }
 
 CAP_LINES, CAP_TEST_LINES, CAP_FUNCTION_LINES = 300, 400, 50

@@ -32,7 +32,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--mci 3", "--mci is no option; did you mean --mic?"),
         ("-x", "-x is no option; see emostream --help"),
         ("modles list", "'modles' is no command; did you mean models?"),
-        ("speech.wav", "'speech.wav' is no command; commands are devices, models, notice"),
+        ("speech.wav", "'speech.wav' is no command; commands are devices, evaluate, models, notice"),
         ("--mic", "Parameter --mic requires an argument; see emostream --help"),
         ("--wav", "Parameter --wav requires at least 1 element. Got 0; see emostream --help"),
         ("--mic 1 --stdin 16000", "--mic and --stdin are given together; wanted one source of sound"),
@@ -49,6 +49,19 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "--mqtt mqtt://h --broker embedded",
             "--mqtt: mqtt.url names a broker beside mqtt.embedded, wanted one of the two",
+        ),
+        (
+            "evaluate --manifest m.csv --noise white",
+            "--noise is given without --snr; wanted how far it is under the speech in dB, such as --snr 10",
+        ),
+        (
+            "evaluate --manifest m.csv --snr 3",
+            "--snr is given without --noise; wanted --noise white, babble or a sound file",
+        ),
+        ("evaluate --manifest m.csv --limit 0", "--limit is 0, wanted 1 or more rows"),
+        (
+            "evaluate --manifest m.csv --modality words --codec g711",
+            "--noise, --codec and --stream change the sound, and --modality words has none; wanted sound or joint",
         ),
         ("models pull nothing", "there is no model 'nothing' to download: vosk-small-en"),
     ],

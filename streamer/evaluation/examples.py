@@ -1,0 +1,95 @@
+"""Recordings and written lines as windows, made by the live program's own decimator, columns and word matrix. Pure.
+
+There is no voice gate here: every window is judged, because the answer is forced. The newest column and the newest
+word are last, as live.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from streamer.features.decimate import Decimator
+from streamer.features.spectrogram import ColumnStream
+from streamer.features.words import MARKS, WordVectors, tokens, word_matrix
+from streamer.network import contract
+from streamer.records import Picture, Samples, Stage, State, Window, Word
+
+RATIO: Final = contract.SAMPLES_PER_PICTURE_SAMPLE
+WINDOW_SAMPLES: Final = contract.samples_of(contract.N_COLUMNS) * RATIO
+"""Stream samples under one window: 8.08 s."""
+
+WORD_S: Final = 0.3
+"""Time that a word takes where nobody knows better (choice: 200 words a minute)."""
+
+_PLACEHOLDER: Final = re.compile(r"\[[A-Za-z]+\]")
+_SPLIT_CLITIC: Final = re.compile(r"\s+(['\u2019])\s*(s|m|re|ve|ll|d|t)\b", re.IGNORECASE)
+
+
+def spoken_tokens(text: str, *, plain: bool) -> list[str]:
+    """Return what is said in a written line: no placeholders like `[NAME]`, and `I ' m` drawn together.
+
+    `plain` drops the marks `?!.,` as well, as a recogniser without punctuation does; case never counts.
+    """
+    found = tokens(_SPLIT_CLITIC.sub(r"\1\2", _PLACEHOLDER.sub(" ", text)))
+    return [token for token in found if not (plain and token in MARKS)]
+
+
+def spread(said: list[str], start: int, end: int) -> list[Word]:
+    """Return the tokens as words, each with an equal share of `start` to `end`; marks take no time."""
+    shares = np.cumsum([0, *(token not in MARKS for token in said)])
+    places = start + (end - 1 - start) * shares / max(1, int(shares[-1]))
+    return [Word(said[i], round(places[i]), round(places[i + 1]), 1.0, final=True) for i in range(len(said))]
+
+
+def sound_columns(sound: Samples) -> Picture:
+    """Return (F, n) columns of a whole recording at the stream rate, running level included."""
+    decimator, columns = Decimator(), ColumnStream()
+    return np.concatenate((columns.push(decimator.push(sound)), columns.push(decimator.flush())), axis=1)
+
+
+def windows_of(sound: Samples, said: list[str], vectors: WordVectors, hop: int) -> Iterator[Window]:
+    """Yield the windows of one recording, with its tokens spread over it.
+
+    One window where all columns fit in; else one per `hop` columns from the first full one on, and the last.
+    """
+    columns = sound_columns(sound)
+    words = spread(said, 0, len(sound))
+    n = columns.shape[1]
+    for shown in sorted({*range(contract.N_COLUMNS, n, hop), n}):
+        picture = np.zeros(contract.PICTURE_SHAPE, np.float32)
+        width = min(shown, contract.N_COLUMNS)
+        picture[:, contract.N_COLUMNS - width :] = columns[:, shown - width : shown]
+        # The last window's words end with the recording, not with its last whole column.
+        end = len(sound) if shown == n else contract.samples_of(shown) * RATIO
+        yield _window(picture, width, words, vectors, end)
+
+
+def window_of_words(said: list[str], vectors: WordVectors) -> Window:
+    """Return the window of a line without sound, spoken at a plausible pace; its last 40 tokens are inside."""
+    n_spoken = sum(token not in MARKS for token in said[-contract.N_WORDS :])
+    length = min(round(n_spoken * WORD_S * contract.STREAM_RATE_HZ), WINDOW_SAMPLES)
+    end = WINDOW_SAMPLES
+    words = spread(said[-contract.N_WORDS :], end - max(1, length), end)
+    return _window(np.zeros(contract.PICTURE_SHAPE, np.float32), 0, words, vectors, end)
+
+
+def _window(picture: Picture, width: int, words: list[Word], vectors: WordVectors, end: int) -> Window:
+    matrix, mask, spans = word_matrix(words, vectors, end - WINDOW_SAMPLES, end)
+    return Window(
+        picture=picture,
+        columns=np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - width,
+        words=matrix,
+        word_mask=mask,
+        word_spans=spans,
+        start=max(0, end - WINDOW_SAMPLES),
+        end=end,
+        state=State.SPEECH,
+        stage=Stage.FINAL if words else Stage.AUDIO,
+        utterance=0,
+        revision=0,
+        n_words=sum(word.text not in MARKS for word in words),
+        captured_s=0.0,
+        features_s=0.0,
+    )
