@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from streamer.network import contract
-from tests.e2e.program import DEMO, command, environment, estimates, repeatable, run
+from tests.e2e.program import DEMO, command, environment, estimates, repeatable, run, subscriber
+from tests.harness.mosquitto import Mosquitto
 
 HOP_S = 0.16
 FIRST_END_S = 0.24
@@ -76,3 +77,21 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         program.stdout.close()
         assert program.wait(timeout=60) == 0
         assert b"Traceback" not in program.stderr.read()
+
+
+@pytest.mark.parametrize("source", ["wav", "stdin"])
+def test_a_subscriber_gets_the_very_bytes_that_the_lines_have(source: str, tmp_path: Path) -> None:
+    sound, rate_hz = soundfile.read(DEMO, dtype="int16")
+    options = ("--wav", str(DEMO)) if source == "wav" else ("--stdin", str(rate_hz))
+    with Mosquitto(tmp_path / "broker") as broker, subscriber(tmp_path, broker.port) as received:
+        done = run(
+            tmp_path, *options, "--fast", "--json", "--asr", "none", "--mqtt", broker.url,
+            sound=sound.tobytes() if source == "stdin" else None,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        told = received.messages("estimate")
+    lines = done.stdout.decode().splitlines()
+    assert told == lines[-len(told) :]
+    assert len(told) > len(lines) / 2, "the outbox holds what the first connection has to wait for"
+    assert received.messages("availability")[-1] == "offline"
+    assert received.messages("state")
