@@ -118,7 +118,9 @@ def subscriber(folder: Path, port: int) -> Iterator[Subscriber]:
     _wait_for_listener(port)
     topics = ["-t", "emostream/+/availability", "-t", "emostream/+/+/+"]
     with file.open("wb") as out:
-        process = subprocess.Popen([program, "-p", str(port), "-q", "1", "-k", "5", "-F", "%t %p", *topics], stdout=out)
+        process = subprocess.Popen(
+            [program, "-h", "127.0.0.1", "-p", str(port), "-q", "1", "-k", "5", "-F", "%t %p", *topics], stdout=out
+        )
         try:
             yield Subscriber(file)
         finally:
