@@ -52,6 +52,9 @@ def main() -> int:
     except EmostreamError as error:
         print(f"prepare_mosei: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"prepare_mosei: {error}; make room or name another folder for --out, then go on", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("prepare_mosei: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED

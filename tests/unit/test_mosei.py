@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, SourceError, UsageError
+from streamer.features.decimate import Decimator
+from streamer.features.spectrogram import ColumnStream
 from streamer.features.words import WordVectors
 from streamer.network import contract
 from tests.harness import mosei_files as files
-from tools.mosei import csd, prepare, speech
+from tools.mosei import csd, prepare, sound, speech
 from tools.mosei import windows as windows_module
 from tools.mosei.labels import Segment
 from tools.mosei.store import Prepared
@@ -40,6 +43,7 @@ VIDEOS = [
             ("beyond", 12.05, 12.3),
             ("nowhere", 13.0, 13.4),
             ("sp", 13.4, 14.0),
+            ("turned", 14.4, 13.9),
             ("far", 14.5, 15.0),
             ("near", 38.0, 38.5),
         ],
@@ -85,7 +89,7 @@ def test_words_and_labels_alone(published: Path, tmp_path: Path) -> None:
         "test": 1,
         "unassigned": 1,
     }
-    assert (told["words_without_vector"], told["segments_without_words"]) == (1, 1)
+    assert (told["words_without_vector"], told["segments_without_words"], told["words_backwards"]) == (1, 1, 1)
     assert (told["sound"], told["segments_without_sound"], told["refused"]) == (False, None, [])
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == told
     rows = manifest(tmp_path / "out" / "train")
@@ -178,6 +182,24 @@ def test_the_right_columns_light_up_at_the_words_they_belong_to(published: Path,
     assert columns[-1] == pytest.approx(last, abs=1.5)
     rows = manifest(tmp_path / "out" / "train")
     assert [row["columns"] for row in rows] == ["199", "400", "0"]
+
+
+def test_the_last_column_ends_with_the_segment_and_hears_what_the_live_program_hears(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    files.write_tones(path, 12.0, [(3.0, 9.0, 800), (9.5, 10.0, 2200)], 16_000)
+    heard = sound.VideoSound(path)
+    columns, end_s = heard.segment(0.0, 10.04)
+    assert (columns.shape, end_s) == ((200, 199), 10.04)
+    np.testing.assert_array_equal(columns, heard.segment(0.04, 10.04)[0])  # what is left over is at the beginning
+    samples, _ = soundfile.read(path, start=640, frames=160_000, dtype="float32")
+    decimator = Decimator()
+    live = ColumnStream(contract.PAPER_STEP_SAMPLES)
+    pieces = [live.push(decimator.push(samples[at : at + 512])) for at in range(0, 160_000, 512)]
+    pieces.append(live.push(decimator.flush()))
+    np.testing.assert_array_equal(columns, np.concatenate(pieces, axis=1)[:, :199])
+    assert heard.segment(5.0, 5.05)[0].shape == (200, 0)
+    assert heard.segment(13.0, 14.0)[0].shape == (200, 0)
+    assert heard.segment(2.0, 12.04)[0].shape == (200, 199)  # the file ends 40 ms early: silence
 
 
 def test_sound_that_is_missing_damaged_or_short_is_reported_and_not_fatal(published: Path, tmp_path: Path) -> None:
@@ -299,7 +321,9 @@ def test_pauses_are_told_from_words() -> None:
 def test_vectors_are_found_by_time_and_serve_one_word(tmp_path: Path) -> None:
     """Rows in another order, a pause with a vector of its own, two words at one start, a rounding error."""
     words = [("one", 0.0, 0.5), ("sp", 0.5, 0.5), ("two", 0.5, 1.0), ("three", 1.0, 1.0), ("four", 1.0, 1.6)]
+    words += [("five", 2.0, 2.5), ("six", 2.0, 2.5)]
     rows = [("four", 1.0, 1.6), ("sp", 0.5, 0.5), ("three", 1.0, 1.0), ("two", 0.5002, 1.0002), ("one", 0.0, 0.5)]
+    rows += [("five", 2.0, 2.5), ("six", 2.0, 2.5)]
     features = np.stack([files.vector_of(text) for text, _, _ in rows])
     intervals = np.array([(start, end) for _, start, end in rows])
     files.write_sequence(tmp_path / "w.csd", "words", {"v": files.words_entry(words)}, {})
@@ -307,7 +331,7 @@ def test_vectors_are_found_by_time_and_serve_one_word(tmp_path: Path) -> None:
     with csd.Sequence(tmp_path / "w.csd") as said, csd.Sequence(tmp_path / "g.csd") as vectors:
         found = speech.with_vectors(speech.read(said, "v").words, vectors, "v")
         assert speech.with_vectors(found, vectors, "another") == found
-    assert [word.text for word in found] == ["one", "two", "three", "four"]
+    assert [word.text for word in found] == ["one", "two", "three", "four", "five", "six"]
     for word in found:
         assert word.vector is not None
         np.testing.assert_array_equal(word.vector, files.vector_of(word.text))

@@ -60,6 +60,13 @@ def test_numbered_entries_are_pieces_of_one_video_in_order(tmp_path: Path) -> No
     assert [(one.start_s, one.number) for one in found] == [(1.0, 0), (2.0, 1), (10.0, 2)]
 
 
+def test_an_entry_without_rows_is_no_damage(tmp_path: Path) -> None:
+    nothing = (np.zeros((0, 1)), np.zeros((0, 2)))
+    files.write_sequence(tmp_path / "w.csd", "words", {"v": nothing}, {})
+    with csd.Sequence(tmp_path / "w.csd") as sequence:
+        assert speech.read(sequence, "v") == speech.read(sequence, "another") == speech.Speech()
+
+
 def test_words_come_as_padded_bytes_strings_or_their_python_form(tmp_path: Path) -> None:
     intervals = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0]])
     forms: dict[str, Any] = {

@@ -163,13 +163,19 @@ def test_wrong_folds_are_refused(tmp_path: Path, text: str, sentence: str) -> No
 def test_the_segment_table_is_compared_and_finds_a_swapped_order(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     said: list[tuple[float, float, dict[str, float]]] = [
-        (i * 2.0, i * 2.0 + 1.5, {name: float(rng.integers(1, 4)) for name in rng.choice([*OURS], 2, replace=False)})
+        (
+            i * 2.0 - 0.1,
+            i * 2.0 + 1.5,
+            {name: float(rng.integers(1, 4)) for name in rng.choice([*OURS], 2, replace=False)},
+        )
         for i in range(30)
     ]
     segments, _ = read(tmp_path, said)
     head = "video_id,segment,start,end,sentiment7,argmax_emotion,split\n"
-    rows = [f"v,{i},{s.start_s},{s.end_s},0,{table.first_strongest(s)},train\n" for i, s in enumerate(segments)]
-    (tmp_path / "segments.csv.gz").write_bytes(gzip.compress("".join([head, *rows[1:], "w,0,1,2,0,happy,\n"]).encode()))
+    rows = [f"v,{i},{i * 2.0 - 0.1},{s.end_s},0,{table.first_strongest(s)},train\n" for i, s in enumerate(segments)]
+    (tmp_path / "segments.csv.gz").write_bytes(
+        gzip.compress("".join([head, *rows[:-1], "w,0,1,2,0,happy,\n"]).encode())
+    )
     path = table.file_in(tmp_path)
     assert path is not None
     same = {"rows": 30, "matched": 29, "only_in_table": 1, "only_in_labels": 1, "argmax_differs": 0}

@@ -106,7 +106,7 @@ class Sequence:
         if features.shape != (n_rows, width) or intervals.shape != (n_rows, 2):
             found = f"{name} has features {features.shape} and intervals {intervals.shape}"
             self.refuse(found, f"(n, {width}) and (n, 2)")
-        if intervals.dtype.kind not in "fiu" or features.dtype.kind not in ("SO" if text else "fiu"):
+        if n_rows and (intervals.dtype.kind not in "fiu" or features.dtype.kind not in ("SO" if text else "fiu")):
             found = f"{name} has features of type {features.dtype} and intervals of type {intervals.dtype}"
             self.refuse(found, f"{'bytes' if text else 'numbers'} and seconds")
 

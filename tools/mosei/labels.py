@@ -121,7 +121,7 @@ def segments(sequence: csd.Sequence, video: str, columns: Sequence[str], faults:
     found: dict[tuple[float, float], tuple[float, tuple[float, ...]]] = {}
     for piece in sequence.pieces(video, len(PUBLISHED)):
         for values, (start_s, end_s) in zip(piece.features.tolist(), piece.intervals.tolist(), strict=True):
-            check_interval(sequence, piece.name, start_s, end_s)
+            _check_interval(sequence, piece.name, start_s, end_s)
             named = dict(zip(columns, values, strict=True))
             raw = tuple(float(named[name]) for name in contract.EMOTIONS)
             intensities = tuple(min(max(value, 0.0), MOST) for value in raw)
@@ -137,7 +137,7 @@ def segments(sequence: csd.Sequence, video: str, columns: Sequence[str], faults:
     return [Segment(video, number, *place, *found[place]) for number, place in enumerate(sorted(found))]
 
 
-def check_interval(sequence: csd.Sequence, name: str, start_s: float, end_s: float) -> None:
+def _check_interval(sequence: csd.Sequence, name: str, start_s: float, end_s: float) -> None:
     """Refuse an interval that runs backwards by more than `SLIP_S`, or lies before the recording."""
     if end_s < start_s - SLIP_S or end_s < -SLIP_S or math.isinf(end_s):
         sequence.refuse(f"{name} has the interval {start_s:g} to {end_s:g} s", "a start before its end")

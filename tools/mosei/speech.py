@@ -47,24 +47,28 @@ class Speech:
     n_pauses: int = 0
     n_repeats: int = 0
     """The same word at the same time, again."""
+    n_backwards: int = 0
+    """Words that end well before they begin: left out."""
 
 
 def read(sequence: csd.Sequence, video: str) -> Speech:
     """Return the words of a video; nothing said where it is not in the sequence."""
     found: dict[tuple[float, float, str], Said] = {}
-    n_pauses = n_repeats = 0
+    n_pauses = n_repeats = n_backwards = 0
     for piece in sequence.pieces(video, 1, text=True):
         for raw, (start_s, end_s) in zip(piece.features[:, 0].tolist(), piece.intervals.tolist(), strict=True):
-            labels.check_interval(sequence, piece.name, start_s, end_s)
             text = _text(raw)
             key = (start_s, end_s, text)
             if is_pause(text):
                 n_pauses += 1
             elif key in found:
                 n_repeats += 1
+            elif end_s < start_s - labels.SLIP_S:
+                n_backwards += 1
             else:
                 found[key] = Said(text, start_s, max(end_s, start_s + SHORTEST_S))
-    return Speech(sorted(found.values(), key=lambda word: (word.start_s, word.end_s)), n_pauses, n_repeats)
+    words = sorted(found.values(), key=lambda word: (word.start_s, word.end_s))
+    return Speech(words, n_pauses, n_repeats, n_backwards)
 
 
 def _text(raw: object) -> str:

@@ -42,6 +42,7 @@ def of_notes(notes: Iterable[Mapping[str, Any]], *, with_sound: bool) -> dict[st
         "words_outside_segments": sum(note["words_outside"] for note in notes),
         "pauses": sum(note["pauses"] for note in notes),
         "repeated_words": sum(note["repeats"] for note in notes),
+        "words_backwards": sum(note["backwards"] for note in notes),
         "words_without_vector": sum(sum(note["tokens"]) - sum(note["known"]) for note in notes),
         "segments_without_words": sum(not slots for note in notes for slots in note["tokens"]),
         "segments_without_sound": sum(not n for note in notes for n in note["columns"]) if with_sound else None,

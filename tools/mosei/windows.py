@@ -35,6 +35,7 @@ class Note:
     words_outside: int
     pauses: int
     repeats: int
+    backwards: int
     columns: list[int] = field(default_factory=list)
     """Per segment."""
     tokens: list[int] = field(default_factory=list)
@@ -60,7 +61,8 @@ def windows(material: Material, segments: Sequence[labels.Segment]) -> tuple[dic
     if material.vectors is not None:
         words = speech.with_vectors(words, material.vectors, video)
     given, n_outside = speech.share_out(words, segments)
-    note = Note(len({at for one in given for at in one}), n_outside, said.n_pauses, said.n_repeats)
+    n_inside = len({at for one in given for at in one})
+    note = Note(n_inside, n_outside, said.n_pauses, said.n_repeats, said.n_backwards)
     pictures = _pictures(material, segments, note)
     with_sound = material.sounds is not None
     rows = {
