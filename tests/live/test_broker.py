@@ -118,7 +118,21 @@ async def test_a_subscriber_receives_every_kind_as_promised(mosquitto: Mosquitto
 @pytest.mark.parametrize("version", ["mqttv5", "mqttv311"])
 async def test_mosquitto_sub_receives_valid_estimates(mosquitto: Mosquitto, version: str) -> None:
     topic = "emostream/+/+/estimate"
-    command = ["mosquitto_sub", "-p", str(mosquitto.port), "-V", version, "-t", topic, "-C", "3", "-W", "30"]
+    command = [
+        "mosquitto_sub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(mosquitto.port),
+        "-V",
+        version,
+        "-t",
+        topic,
+        "-C",
+        "3",
+        "-W",
+        "30",
+    ]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     async with publishing(settings_for(mosquitto.url)) as broker:
         seq = 0

@@ -49,7 +49,19 @@ async def test_a_client_that_would_rather_speak_mqtt_5_finds_its_way(embedded: A
 
 
 async def test_mosquitto_sub_receives_estimates(embedded: Address) -> None:
-    command = ["mosquitto_sub", "-p", str(embedded.port), "-t", "emostream/+/+/estimate", "-C", "3", "-W", "30"]
+    command = [
+        "mosquitto_sub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(embedded.port),
+        "-t",
+        "emostream/+/+/estimate",
+        "-C",
+        "3",
+        "-W",
+        "30",
+    ]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     broker = Broker(settings_for(embedded))
     running = asyncio.create_task(broker.run())
@@ -104,7 +116,7 @@ async def test_a_subscriber_that_is_killed_disturbs_nobody(embedded: Address) ->
     broker = Broker(settings_for(embedded))
     running = asyncio.create_task(broker.run())
     await online(broker)
-    command = ["mosquitto_sub", "-p", str(embedded.port), "-q", "1", "-t", "emostream/#"]
+    command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(embedded.port), "-q", "1", "-t", "emostream/#"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     assert await process.stdout.readline() == b"online\n"
@@ -120,7 +132,7 @@ async def test_a_subscriber_that_is_killed_disturbs_nobody(embedded: Address) ->
 
 async def test_it_stops_with_subscribers_still_there() -> None:
     async with EmbeddedBroker(port=0) as broker:
-        command = ["mosquitto_sub", "-p", str(broker.address.port), "-t", "#"]
+        command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(broker.address.port), "-t", "#"]
         process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
         assert await try_once(settings_for(broker.address)) is None
     process.kill()
