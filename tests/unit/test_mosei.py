@@ -20,7 +20,7 @@ from streamer.features.spectrogram import ColumnStream
 from streamer.features.words import WordVectors
 from streamer.network import contract
 from tests.harness import mosei_files as files
-from tools.mosei import csd, prepare, sound, speech
+from tools.mosei import csd, prepare, sound, speech, summary
 from tools.mosei import windows as windows_module
 from tools.mosei.labels import Segment
 from tools.mosei.store import Prepared
@@ -92,6 +92,14 @@ def test_words_and_labels_alone(published: Path, tmp_path: Path) -> None:
     assert (told["words_without_vector"], told["segments_without_words"], told["words_backwards"]) == (1, 1, 1)
     assert (told["sound"], told["segments_without_sound"], told["refused"]) == (False, None, [])
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == told
+    said = "\n".join(summary.lines(told | {"table": {"rows": 7, "matched": 6, "argmax_differs": 5}}))
+    for part in (
+        "5 videos, 6 segments (train 3, valid 1",
+        "ties for the strongest: 1",
+        "6 of 7 rows",
+        "5 with another",
+    ):
+        assert part in said
     rows = manifest(tmp_path / "out" / "train")
     assert [row["video_id"] for row in rows] == ["vidtrain0_0", "vidtrain0_0", "vidtrain_00"]
     assert [row["label"] for row in rows] == ["happy+sad", "angry", "fear"]

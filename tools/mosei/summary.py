@@ -60,6 +60,11 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"above zero: {above}; no emotion at all: {found['none']}; ties for the strongest: {found['ties']}",
         f"labels read in the order of the {found['label_order']} names; word vectors: {found['vectors']}",
     ]
+    if found["table"]:
+        told = found["table"]
+        said.append(
+            f"segment table: {told['matched']} of {told['rows']} rows matched, {told['argmax_differs']} with another argmax"
+        )
     if found["sound"]:
         said.append(f"{found['segments_without_sound']} segments without sound")
     if found["refused"]:
