@@ -63,7 +63,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     if found["table"]:
         told = found["table"]
         said.append(
-            f"segment table: {told['matched']} of {told['rows']} rows matched, {told['argmax_differs']} with another argmax"
+            f"segment table: {told['matched']} of {told['rows']} rows matched, "
+            f"{told['argmax_differs']} with another argmax"
         )
     if found["sound"]:
         said.append(f"{found['segments_without_sound']} segments without sound")
