@@ -85,7 +85,7 @@ def figures(answers: Sequence[Answer], seed: int) -> dict[str, object]:
 
 OF_SIX: Final = (
     "labels", "answers", "uar", "uar_own", "accuracy", "macro_f1", "per_class", "confusion", "ece", "nll", "brier",
-    "uar_by_gender", "speakers", "ci95_over", "ci95", "coverage", "accuracy_when_sure",
+    "uar_by_gender", "speakers", "ci95_over", "ci95", "ci95_own", "coverage", "accuracy_when_sure",
 )  # fmt: skip
 """Figures that need a row of the six emotions."""
 
@@ -107,6 +107,7 @@ def _table(answers: Sequence[Answer]) -> _Table:
 
 def _of_six(table: _Table, seed: int) -> dict[str, object]:
     truth, answer = table.truth, table.six.argmax(axis=1).astype(np.int64)
+    own = metrics.own_answers(truth, table.six)
     counts = metrics.confusion(truth, answer, NEUTRAL)
     scores = metrics.class_scores(truth, answer)
     n_speakers = len(np.unique(table.groups[table.named]))
@@ -117,7 +118,7 @@ def _of_six(table: _Table, seed: int) -> dict[str, object]:
         "labels": [LABELS[label] for label in scores],
         "answers": list(contract.EMOTIONS),
         "uar": metrics.uar(truth, answer),
-        "uar_own": metrics.uar(truth, metrics.own_answers(truth, table.six)),
+        "uar_own": metrics.uar(truth, own),
         "accuracy": metrics.accuracy(truth, answer),
         "macro_f1": metrics.macro_f1(truth, answer),
         "per_class": {LABELS[label]: asdict(one) for label, one in scores.items()},
@@ -131,6 +132,7 @@ def _of_six(table: _Table, seed: int) -> dict[str, object]:
         "speakers": n_speakers,
         "ci95_over": "speakers" if n_speakers > 1 else "rows",
         "ci95": list(metrics.recall_interval(truth, answer, groups, seed)),
+        "ci95_own": list(metrics.recall_interval(truth, own, groups, seed)),
         "coverage": float(table.sure.mean()),
         "accuracy_when_sure": metrics.accuracy(truth[table.sure], answer[table.sure]) if table.sure.any() else None,
     }
