@@ -1,6 +1,7 @@
 # make run     set up once, then listen:  make run ARGS="--wav x.wav --json"  passes options on
 # make test    set up, then style, types, and the whole suite
 # make lint    style and types alone
+# make bench   latency, processor and memory of the whole program, measured for a minute and a half
 # Set-up is done again only when constraints.txt, pyproject.toml or tools/set-up changed.
 
 ARGS ?=
@@ -12,9 +13,9 @@ OPTIONS_ONLY := $(if $(ARGS),$(filter -%,$(firstword $(ARGS))),yes)
 NAMES_SOURCE := $(filter --mic --mic=% --wav --wav=% --stdin --stdin=% --help -h --version --check-config,$(ARGS))
 SOURCE := $(if $(OPTIONS_ONLY),$(if $(NAMES_SOURCE),,--mic default --demo-if-no-mic))
 
-.PHONY: help run test lint clean
+.PHONY: help run test lint bench clean
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 run: .venv/.ready-run
 	@$(BIN)/emostream $(SOURCE) $(ARGS)
@@ -27,6 +28,9 @@ lint: .venv/.ready-test
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy --no-error-summary
 	@echo "lint: ruff and mypy find nothing"
+
+bench: .venv/.ready-test
+	@$(BIN)/python tools/measure_latency.py $(ARGS)
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
