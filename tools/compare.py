@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import platformdirs
@@ -122,12 +122,13 @@ def sound_table(corpora: Path, work: Path, models: Sequence[str], seed: int) -> 
 
 
 SPEED, SIZE = "ms a window", "MB"
-SOUND_BASELINES: dict[str, Callable[[Split], Fitted]] = {
+Fit: TypeAlias = Callable[[Split], Fitted]
+SOUND_BASELINES: dict[str, Fit] = {
     "majority": baselines.majority,
     "eGeMAPS, logistic regression": baselines.logistic,
     "eGeMAPS, SVM": baselines.svm,
 }
-WORD_BASELINES: dict[str, Callable[[Split], Fitted]] = {
+WORD_BASELINES: dict[str, Fit] = {
     "majority": baselines.majority,
     "TF-IDF, logistic regression": baselines.bag_of_words,
 }

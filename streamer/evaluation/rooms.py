@@ -35,8 +35,12 @@ class Voices:
             self._keep(rows[place])
 
     def beside(self, row: Row, rng: np.random.Generator) -> list[Samples]:
-        """Return voices of other speakers than the row's; raises UsageError where there are none."""
-        others = [sound for kept, sound in self._kept if kept.path != row.path and kept.speaker != row.speaker]
+        """Return voices of others than the row's speaker, of anybody where it has none; raises UsageError."""
+        others = [
+            sound
+            for kept, sound in self._kept
+            if kept.path != row.path and (not row.speaker or kept.speaker != row.speaker)
+        ]
         if not others:
             message = "--noise babble is made of other speakers, and the manifest has none; wanted white or a file"
             raise UsageError(message)

@@ -38,7 +38,7 @@ def test_what_would_be_too_loud_is_turned_down_together() -> None:
     noise = disturbance.white(RATE, np.random.default_rng(0))
     mixed = disturbance.with_noise(speech, noise, 0.0)
     assert float(np.abs(mixed).max()) == pytest.approx(1.0)
-    quiet = disturbance.with_noise(speech / 100, noise, 0.0)
+    quiet = disturbance.with_noise(speech / np.float32(100), noise, 0.0)
     assert np.corrcoef(mixed, quiet)[0, 1] == pytest.approx(1.0, abs=1e-6)
 
 

@@ -1,0 +1,74 @@
+"""The comparison with the baselines: they learn what can be learnt, features are computed once, others' text stays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from streamer.evaluation import manifest
+from streamer.evaluation.manifest import Row
+from tests.signals import noise, tone
+from tools import baselines, compare, egemaps
+
+CLASSES = ("happy", "sad", "neutral")
+
+
+def rows(n: int) -> list[Row]:
+    return [
+        Row(i, None, f"it is {CLASSES[i % 3]} here {i % 5}", CLASSES[i % 3], f"c/{i % 4}", "", split)
+        for i, split in enumerate(["train"] * n + ["valid"] * n + ["test"] * n)
+    ]
+
+
+@pytest.mark.parametrize("fit", [baselines.logistic, baselines.svm])
+def test_numbers_that_tell_the_class_are_learnt(fit: compare.Fit) -> None:
+    asked = rows(30)
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((90, 5)).astype(np.float32)
+    table[:, 0] += 9.0 * np.array([CLASSES.index(row.emotion) for row in asked])
+    split = baselines.Split(asked, table)
+    features, truth = split.of("test")
+    fitted = fit(split)
+    assert np.mean(fitted.answer(features) == truth) > 0.9
+    assert fitted.n_numbers >= 5
+    assert compare.recall_of(fitted, split, 0).startswith(("0.9", "1.0"))
+
+
+def test_words_that_tell_the_class_are_learnt_and_the_majority_is_one_class() -> None:
+    asked = rows(30)
+    split = baselines.Split(asked, baselines.tokens_of(asked, plain=True))
+    tokens, truth = split.of("test")
+    assert np.array_equal(baselines.bag_of_words(split).answer(tokens), truth)
+    assert len(set(baselines.majority(split).answer(tokens).tolist())) == 1
+
+
+def test_functionals_are_computed_once(tmp_path: Path) -> None:
+    for name, sound in (("a.wav", tone(16_000, 220.0)), ("b.wav", noise(16_000))):
+        soundfile.write(tmp_path / name, sound, 16_000)
+    (tmp_path / "manifest.csv").write_text("path,emotion\na.wav,sad\nb.wav,happy\n")
+    asked = manifest.read(tmp_path / "manifest.csv").rows
+    table = egemaps.functionals(asked, tmp_path / "work", "c")
+    assert table.shape == (2, 88)
+    assert not np.allclose(table[0], table[1])
+    (tmp_path / "a.wav").unlink()
+    assert np.array_equal(egemaps.functionals(asked, tmp_path / "work", "c"), table)
+
+
+def test_only_what_stands_between_the_markers_is_replaced() -> None:
+    once = compare.between_markers("# theirs\n\ntext\n", "first")
+    assert once == f"# theirs\n\ntext\n\n{compare.BEGIN}\n\nfirst\n\n{compare.END}\n"
+    again = compare.between_markers(once + "\ntheir end\n", "second\n")
+    assert again == f"# theirs\n\ntext\n\n{compare.BEGIN}\n\nsecond\n\n{compare.END}\n\ntheir end\n"
+
+
+def test_a_table_has_speed_and_size_last() -> None:
+    table = compare.Table()
+    table.put("a", compare.SPEED, "1")
+    table.put("a", compare.SIZE, "2")
+    table.put("a", "x", "3")
+    table.put("b", "y", "4")
+    assert compare.ordered(table).markdown().splitlines() == [
+        f"| | x | y | {compare.SPEED} | {compare.SIZE} |", "|---|---|---|---|---|", "| a | 3 |  | 1 | 2 |",
+        "| b |  | 4 |  |  |",
+    ]  # fmt: skip
