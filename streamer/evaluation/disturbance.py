@@ -55,14 +55,13 @@ def mean_power(sound: Samples) -> float:
     return float(np.mean(np.square(heard, dtype=np.float64))) if len(heard) else 0.0
 
 
-def with_noise(sound: Samples, noise: Samples, snr_db: float, power: float | None = None) -> Samples:
-    """Return sound and noise of the same length added, `snr_db` apart; `power` takes the place of the speech's own.
+def with_noise(sound: Samples, noise: Samples, snr_db: float) -> Samples:
+    """Return sound and noise of the same length added, `snr_db` apart.
 
     Silence stays as it is: it has no speech from which the noise could keep a distance. What would be louder than full
     scale is turned down, noise included.
     """
-    power = speech_power(sound) if power is None else power
-    of_noise = mean_power(noise)
+    power, of_noise = speech_power(sound), mean_power(noise)
     if power <= FAINTEST_POWER or of_noise <= FAINTEST_POWER:
         return sound
     gain = np.sqrt(power / of_noise) * 10.0 ** (-snr_db / 20.0)

@@ -20,6 +20,9 @@ RATIO: Final = contract.SAMPLES_PER_PICTURE_SAMPLE
 WINDOW_SAMPLES: Final = contract.samples_of(contract.N_COLUMNS) * RATIO
 """Stream samples under one window: 8.08 s."""
 
+PIECE: Final = 10 * contract.STREAM_RATE_HZ
+"""Samples whose spectra are in memory at once."""
+
 WORD_S: Final = 0.3
 """Time that a word takes where nobody knows better (choice: 200 words a minute)."""
 
@@ -46,7 +49,9 @@ def spread(said: list[str], start: int, end: int) -> list[Word]:
 def sound_columns(sound: Samples) -> Picture:
     """Return (F, n) columns of a whole recording at the stream rate, running level included."""
     decimator, columns = Decimator(), ColumnStream()
-    return np.concatenate((columns.push(decimator.push(sound)), columns.push(decimator.flush())), axis=1)
+    # In pieces, because spectra take far more memory than columns; any split gives the same columns.
+    pieces = [columns.push(decimator.push(sound[at : at + PIECE])) for at in range(0, len(sound), PIECE)]
+    return np.concatenate((*pieces, columns.push(decimator.flush())), axis=1)
 
 
 def windows_of(sound: Samples, said: list[str], vectors: WordVectors, hop: int) -> Iterator[Window]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from streamer import app
 from streamer.evaluation import course, joining, listening
 from streamer.evaluation.course import Course, Hop
 from streamer.evaluation.joining import Clip, Joined, Stretch
@@ -14,6 +15,7 @@ from streamer.features.windows import WindowRules
 from streamer.mood import MoodRules
 from streamer.network import contract
 from streamer.records import Estimate, Mood, Stage, State, Window
+from streamer.settings import Settings
 from tests.signals import noise
 from tests.unit.test_windows import FIRST_END, loudness, vectors
 from tests.unit.test_windows import HOP as HOP_SAMPLES
@@ -126,6 +128,13 @@ def test_silence_around_a_clip_is_no_part_of_it() -> None:
     quiet = np.zeros(RATE, np.float32)
     padded = Clip(np.concatenate((quiet, noise(RATE), quiet)), "happy")
     assert len(joining.without_margins(padded).samples) == pytest.approx(1.2 * RATE, abs=0.05 * RATE)
+
+
+def test_the_monitor_is_set_as_it_comes() -> None:
+    settings = Settings()
+    as_it_comes = app._speech_rules(settings), app._window_rules(settings), MoodRules(**dict(settings.mood))
+    rules = listening.Rules()
+    assert (rules.speech, rules.windows, rules.mood) == as_it_comes
 
 
 class LateJudge:

@@ -10,6 +10,7 @@ from streamer.errors import SourceError, UsageError
 from streamer.evaluation import answers, examples, manifest
 from streamer.evaluation.answers import Answer
 from streamer.evaluation.manifest import Row
+from streamer.features.decimate import Decimator
 from streamer.features.spectrogram import picture_columns
 from streamer.network import contract
 from streamer.records import Estimate, Stage, State
@@ -133,10 +134,11 @@ def test_a_line_without_sound_keeps_its_last_forty_words() -> None:
     assert not examples.window_of_words([], vectors()).word_mask.any()
 
 
-def test_the_columns_are_those_of_the_house() -> None:
-    sound = chirp(RATE)
-    assert examples.sound_columns(sound).shape == (contract.N_BANDS, contract.columns_in(RATE // 2))
-    assert picture_columns(np.zeros(RATE // 2, np.float32)).shape == examples.sound_columns(sound).shape
+def test_the_columns_of_a_long_recording_are_those_of_one_push() -> None:
+    sound = chirp(25 * RATE)
+    decimator = Decimator()
+    halved = np.concatenate((decimator.push(sound), decimator.flush()))
+    assert examples.sound_columns(sound).tobytes() == picture_columns(halved).tobytes()
 
 
 def estimate(six: tuple[float, ...] | None, none: float = 0.0, state: State = State.SPEECH) -> Estimate:
