@@ -77,7 +77,7 @@ class Stage:
             self.read()
         while select.select([self.ours], [], [], 0)[0]:
             self.read()
-        report = self.program.communicate(timeout=5)[1].decode()
+        report = self.program.communicate(timeout=30)[1].decode()
         return json.loads(report) if self.program.returncode == 0 else {"error": report}
 
     def is_restored(self) -> bool:

@@ -58,14 +58,15 @@ class Tape:
 
 
 class Judge:
-    """Answers happy to every window of speech, after `slow_s`."""
+    """Answers happy to every window of speech, after as much time as `slow_chunks` chunks take."""
 
-    def __init__(self, slow_s: float = 0.0) -> None:
-        self.slow_s = slow_s
+    def __init__(self, slow_chunks: int = 0) -> None:
+        self.slow_chunks = slow_chunks
         self.seen: list[Window] = []
 
     async def estimate(self, window: Window, queue_s: float = 0.0) -> Estimate:
-        await asyncio.sleep(self.slow_s)
+        for _ in range(self.slow_chunks):
+            await asyncio.sleep(0)
         self.seen.append(window)
         six = SIX if window.state is State.SPEECH else None
         return Estimate(
@@ -142,7 +143,7 @@ HOPS = contract.columns_in(len(TALK) // 2) // contract.DEFAULT_HOP_COLUMNS
 
 
 async def test_in_lock_step_nothing_is_dropped_however_slow_the_network() -> None:
-    house = House(Tape(TALK), Judge(slow_s=0.001), lockstep=True)
+    house = House(Tape(TALK), Judge(slow_chunks=20), lockstep=True)
     await house.live()
     assert len(house.diary.estimates) == HOPS
     assert house.monitor.windows.dropped == 0
@@ -150,7 +151,7 @@ async def test_in_lock_step_nothing_is_dropped_however_slow_the_network() -> Non
 
 
 async def test_in_real_time_the_newest_window_wins_and_the_rest_is_counted() -> None:
-    house = House(Tape(TALK), Judge(slow_s=0.1), lockstep=False)
+    house = House(Tape(TALK), Judge(slow_chunks=40), lockstep=False)
     await house.live()
     counters = house.monitor.windows
     assert counters.dropped > 0
