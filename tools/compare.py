@@ -79,12 +79,12 @@ def report(corpora: Path, work: Path, seed: int) -> str:
         "## Beside the baselines\n\n"
         f"Made by `python tools/compare.py --corpora DIR` (seed {seed}); test speakers and lines that nothing was "
         "trained on. Each baseline is trained on the corpus that it is tested on, each network on all corpora at "
-        "once. Baselines know no telephone, noise or neutral.\n\n"
+        "once. A baseline knows only the classes of its corpus.\n\n"
         "### Sound alone: recall averaged over the corpus' own emotions, without neutral, and its 95 % interval\n\n"
         f"{sound_table(corpora, work, names, seed).markdown()}\n"
         "Intervals are drawn over speakers; where a corpus has one test speaker, over recordings (marked `*`). eGeMAPS "
         "comes from openSMILE, whose licence allows research only: it is no part of the program.\n\n"
-        "### Words alone: seven answers, neutral included\n\n"
+        "### Words alone: F1 with neutral as a seventh class\n\n"
         f"{words_table(corpora, names, seed).markdown()}"
     )
 

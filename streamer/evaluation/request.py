@@ -54,7 +54,7 @@ def check(request: Request) -> None:
         message = "--noise is given without --snr; wanted how far it is under the speech in dB, such as --snr 10"
     elif request.snr is not None and request.noise is None:
         message = "--snr is given without --noise; wanted --noise white, babble or a sound file"
-    elif request.snr is not None and abs(request.snr) > MOST_DB:
+    elif request.snr is not None and not -MOST_DB <= request.snr <= MOST_DB:
         message = f"--snr is {request.snr:g}, wanted -{MOST_DB:g} to {MOST_DB:g} dB"
     elif silent and (request.noise is not None or request.codec is not None or request.stream):
         message = "--noise, --codec and --stream change the sound, and --modality words has none; wanted sound or joint"

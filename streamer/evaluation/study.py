@@ -16,6 +16,7 @@ from streamer.engines.voice import VoiceDetector
 from streamer.errors import EmostreamError, ModelError, SourceError, SourceLost, UsageError
 from streamer.evaluation import answers, course, examples, joining, listening, manifest
 from streamer.evaluation.answers import Answer
+from streamer.evaluation.disturbance import FAINTEST_POWER, mean_power
 from streamer.evaluation.manifest import LABELS, Manifest, Row
 from streamer.evaluation.recordings import heard
 from streamer.evaluation.request import Modality, Request
@@ -129,6 +130,9 @@ def _room(request: Request, table: Manifest) -> Room:
         noise = Voices(table.rows, request.seed)
     elif request.noise not in {None, "white"}:
         noise = heard(Path(str(request.noise)))
+        if mean_power(noise) <= FAINTEST_POWER:
+            message = f"--noise {request.noise!r} is silent; wanted white, babble or a file with sound in it"
+            raise SourceError(message)
     return Room(noise, request.snr or 0.0, telephone=request.codec is not None)
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -146,6 +147,11 @@ def test_people_get_a_table_and_the_broken_rows(corpus: Path, tmp_path: Path) ->
             "--noise is 'rain.wav', and there is no such file; wanted white, babble or a sound file",
         ),
         (
+            ("--manifest", "{corpus}", "--noise", "silent.wav", "--snr", "3"),
+            4,
+            "--noise 'silent.wav' is silent; wanted white, babble or a file with sound in it",
+        ),
+        (
             ("--manifest", "bare.csv", "--modality", "sound"),
             2,
             "--modality sound needs the column path, which 'bare.csv' does not have",
@@ -161,6 +167,7 @@ def test_what_cannot_be_measured_is_refused(
     options: tuple[str, ...], code: int, sentence: str, corpus: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bare.csv").write_text("text,emotion\nhello,happy\n")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
     manifest = str(corpus / "manifest.csv")
     done = run(tmp_path, "evaluate", *(option.format(corpus=manifest) for option in options), "--json")
     assert (done.returncode, done.stdout) == (code, b"")

@@ -58,6 +58,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "evaluate --manifest m.csv --snr 3",
             "--snr is given without --noise; wanted --noise white, babble or a sound file",
         ),
+        ("evaluate --manifest m.csv --noise white --snr nan", "--snr is nan, wanted -100 to 100 dB"),
         ("evaluate --manifest m.csv --limit 0", "--limit is 0, wanted 1 or more rows"),
         (
             "evaluate --manifest m.csv --modality words --codec g711",
