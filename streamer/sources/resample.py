@@ -34,11 +34,17 @@ def to_mono(frames: NDArray[np.float32]) -> Samples:
     return mono
 
 
-class Resampler:
-    """Turn mono sound of one rate into the stream rate, block by block (soxr, quality LQ).
+def quality_for(rate_hz: int) -> str:
+    """Return soxr's quality for a source: LQ where its passband, 3/8 of the slower rate, holds the whole picture."""
+    return "LQ" if rate_hz * 3 >= contract.PICTURE_RATE_HZ // 2 * 8 else "HQ"
 
-    LQ is flat to 6 kHz with aliases 77 dB down, and holds back up to 20 ms (measured from 48 kHz; HQ: 40 ms). What is
-    held back comes with more sound or `finish`. The output is aligned with the input.
+
+class Resampler:
+    """Turn mono sound of one rate into the stream rate, block by block (soxr).
+
+    Quality LQ is flat to 6 kHz with aliases 77 dB down, and holds back up to 20 ms (measured from 48 kHz; HQ: 40 ms). From
+    slow sources it would cut into the picture's 4 kHz (from 8 kHz: -8 dB at 3.4 kHz), so these get HQ, and wait up to
+    115 ms. What is held back comes with more sound or `finish`. The output is aligned with the input.
     At the stream rate it passes samples on untouched.
     """
 
@@ -46,7 +52,7 @@ class Resampler:
         self._stream = (
             None
             if rate_hz == contract.STREAM_RATE_HZ
-            else soxr.ResampleStream(rate_hz, contract.STREAM_RATE_HZ, 1, dtype="float32", quality="LQ")
+            else soxr.ResampleStream(rate_hz, contract.STREAM_RATE_HZ, 1, dtype="float32", quality=quality_for(rate_hz))
         )
 
     def process(self, samples: Samples) -> Samples:

@@ -79,3 +79,13 @@ def test_slices_are_whole_and_nothing_is_lost(sizes: list[int], size: int) -> No
 
 def test_a_chunk_of_20_ms_is_320_samples() -> None:
     assert chunk_samples(20) == 320
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 192_000])
+def test_the_whole_picture_comes_through_from_any_rate(rate_hz: int) -> None:
+    """A tone near the top of the picture keeps its level; from 8 kHz that is 3.6 kHz, the top of a telephone's band."""
+    tone_hz = 3_600
+    sound = np.sin(2 * np.pi * tone_hz * np.arange(rate_hz) / rate_hz).astype(np.float32)
+    resampler = Resampler(rate_hz)
+    heard = np.concatenate((resampler.process(sound), resampler.finish()))[2_000:-2_000]
+    assert 20 * np.log10(heard.std() * np.sqrt(2)) == pytest.approx(0, abs=0.5)
