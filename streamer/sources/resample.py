@@ -42,9 +42,9 @@ def quality_for(rate_hz: int) -> str:
 class Resampler:
     """Turn mono sound of one rate into the stream rate, block by block (soxr).
 
-    Quality LQ is flat to 6 kHz with aliases 77 dB down, and holds back up to 20 ms (measured from 48 kHz; HQ: 40 ms). From
-    slow sources it would cut into the picture's 4 kHz (from 8 kHz: -8 dB at 3.4 kHz), so these get HQ, and wait up to
-    115 ms. What is held back comes with more sound or `finish`. The output is aligned with the input.
+    Quality LQ is flat to 6 kHz with aliases 77 dB down, and holds back up to 20 ms (measured from 48 kHz; HQ: 40 ms).
+    From slow sources it would cut into the picture's 4 kHz (from 8 kHz: -8 dB at 3.4 kHz), so these get HQ, and wait up
+    to 115 ms. What is held back comes with more sound or `finish`. The output is aligned with the input.
     At the stream rate it passes samples on untouched.
     """
 
