@@ -75,7 +75,8 @@ def main() -> None:
     if not args.report:
         train_all(material, size, (work, profile, place))
     options = "".join(f" {name}" for name, given in (("--quick", args.quick), (f"--profile {profile}", True)) if given)
-    command = f"python tools/study.py --corpora DIR --work DIR --out DIR{options} --seeds {size.seeds}"
+    out = "DIR" if args.out.is_absolute() else args.out
+    command = f"python tools/study.py --corpora DIR --work DIR --out {out}{options} --seeds {size.seeds}"
     vocabulary = (args.vectors / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
     verdict = report.write(report.Source(work, size, profile, material, vocabulary, command), args.out)
     print(verdict)

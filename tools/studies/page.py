@@ -119,7 +119,8 @@ def figure(folder: Path, name: str, caption: str) -> str:
 def page(results: Mapping[str, Any], figures: Mapping[str, str], folder: Path) -> str:
     """Return the page; `figures` are names and captions of pictures in `folder`."""
     rows = results["rows"]
-    parts = [f'<p class="verdict">{escape(results["verdict"])}</p>', *_intro(results)]
+    parts = [f'<p class="verdict">{escape(results["verdict"])}</p>', f"<p>{escape(results['mechanism'])}</p>"]
+    parts += _intro(results)
     parts += ["<h2>All rows</h2>", rows_table(results, results["attention"]), _notes()]
     parts += ["<h2>Paired tests</h2>", paired_table(results)]
     parts.append("<h2>The paper's tables</h2>")
@@ -172,9 +173,14 @@ def _intro(results: Mapping[str, Any]) -> list[str]:
 
 def _notes() -> str:
     return (
-        '<p class="note">Seeds: networks trained from different beginnings; every figure is their mean. Words swapped: '
+        '<p class="note">Seeds: networks trained from different beginnings; every figure is their mean. Intervals draw '
+        "speakers anew; a class whose few speakers a draw misses is left out of that draw, so an interval need not lie "
+        "evenly around its mean. Words swapped: "
         "the same network, tested with the words of other clips; no words and no sound: one side hidden at the test "
         "alone. Entropy: of equation 1 over its largest, 1 is no preference at all. Spread: standard deviation of the "
         "weights over a clip's columns, 0 is no attention at all. Word times (synced) are made up, evenly over the "
-        "voice. The word vectors were fine-tuned on training lines of the same text corpora.</p>"
+        "voice. The word vectors were fine-tuned on training lines of the same text corpora. In the attention network "
+        "words reach the answer only through the weights of columns; in the baseline, and with the original features, "
+        "they reach it directly. That the mechanism can work, where the answer lies only in the relation of words and "
+        "sound, is held by <code>tests/unit/test_relation.py</code>.</p>"
     )

@@ -46,7 +46,7 @@ def write(source: Source, out: Path) -> str:
     found["attention"] = {
         key: {name: float(np.mean([one.attention[name] for one in some])) for name in some[0].attention}
         for key, some in kept.items()
-        if some[0].attention
+        if some[0].attention and key != plan.EVEN.key  # there it is 1 by construction, and nothing was measured
     }
     wanted = plan.runs(source.size)
     found["missing"] = [f"{row.key}, seed {seed}" for row, seed in wanted if runs.read(source.work, row, seed) is None]
@@ -65,7 +65,8 @@ def write_folder(found: Mapping[str, Any], drawn: list[str], out: Path) -> None:
     missing = f"\nNot finished: {', '.join(found['missing'])}.\n" if found["missing"] else ""
     listed = "\n".join(f"* `{name}.svg`, `{name}.png`: {caption}" for name, caption in captions.items())
     readme = (
-        f"# The paper's study, rebuilt on synthetic pairs\n\n{found['verdict']}\n\n{found['setting']}\n\n"
+        f"# The paper's study, rebuilt on synthetic pairs\n\n{found['verdict']}\n\n"
+        f"{found['mechanism']}\n\n{found['setting']}\n\n"
         f"Made with `{found['command']}`. `index.html` is the report, `results.json` its figures.\n"
         f"{missing}\n{listed}\n"
     )

@@ -83,6 +83,7 @@ def collect(truth: Ints, groups: Ints, answers: Answers) -> dict[str, Any]:
         "rows": rows,
         "paired": pairs,
         "verdict": verdict(pairs),
+        "mechanism": mechanism(pairs),
     }
 
 
@@ -95,6 +96,21 @@ def _paired(truth: Ints, groups: Ints, first: Ints, second: Ints) -> dict[str, A
         "mcnemar": {"only_first": found.only_first, "only_second": found.only_second, "p": found.p_mcnemar},
         "first_is_better": found.is_better,
     }
+
+
+def mechanism(pairs: Mapping[str, Any]) -> str:
+    """Return the second sentence: what the words do through attention, by the two controls and the proposal."""
+    asked = (
+        ("attention-modern / attention-even", "attention against attention replaced by 1"),
+        ("attention-modern / attention-shuffled", "words that fit against words of other clips"),
+        ("attention-ensemble / shallow-modern", "attention with the original features against the baseline"),
+    )
+    said = [
+        f"{name} {pairs[key]['difference']:+.3f} [{pairs[key]['ci95'][0]:+.3f}, {pairs[key]['ci95'][1]:+.3f}]"
+        for key, name in asked
+        if key in pairs
+    ]
+    return f"Of the modern recipe: {'; '.join(said)}." if said else ""
 
 
 def verdict(pairs: Mapping[str, Any]) -> str:

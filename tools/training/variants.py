@@ -105,8 +105,10 @@ class Even(TrainedAttention):
 
     def weights(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Return equal weights."""
-        columns = batch[1].to(batch[0].dtype)
-        return columns.unsqueeze(1) / columns.sum(1)[:, None, None].clamp(min=1.0), torch.ones_like(columns)
+        columns = batch[1]
+        heard = columns.reshape(len(columns), -1, 2**self.config.poolings).any(2).to(batch[0].dtype)
+        share = heard / heard.sum(1, keepdim=True).clamp(min=1.0)
+        return share.unsqueeze(1), torch.ones(columns.shape, dtype=heard.dtype, device=heard.device)
 
 
 class Ensemble(TrainedAttention):
