@@ -91,6 +91,24 @@ class SpeechTimeline:
             min(b.end, end) - max(b.start, start) for b in self._blocks if b.voiced and b.end <= end and b.end > start
         )
 
+    def evidence_start(self, start: int, end: int, min_samples: int) -> int:
+        """Return where the newest utterances begin that together hold `min_samples` of speech in `start` to `end`.
+
+        Never before `start`, and `start` itself where all there is holds less; otherwise with the lead-in before the
+        first of them.
+        """
+        heard, began, utterance = 0, start, -1
+        for block in reversed(self._blocks):
+            if block.end > end or not block.voiced:
+                continue
+            if block.end <= start or (block.utterance != utterance and heard >= min_samples):
+                break
+            heard += BLOCK_SAMPLES
+            began, utterance = block.start, block.utterance
+        if heard < min_samples:
+            return start
+        return max(start, began - int(LEAD_IN_S * contract.STREAM_RATE_HZ))
+
     def last_voiced(self, end: int) -> int | None:
         """Return where the last speech up to `end` stopped, or None if none is remembered."""
         return next((b.end for b in reversed(self._blocks) if b.voiced and b.end <= end), None)

@@ -165,22 +165,21 @@ class Windower:
         return chunk.samples
 
     def _window(self, began: float) -> Window:
-        heard = self._ring.n_heard
-        shown = min(heard, contract.N_COLUMNS)
-        self._end = end = self._first + contract.samples_of(heard) * RATIO
-        self._start = start = max(self._first, end - contract.samples_of(contract.N_COLUMNS) * RATIO)
+        self._end = end = self._first + contract.samples_of(self._ring.n_heard) * RATIO
+        left_edge = end - contract.samples_of(contract.N_COLUMNS) * RATIO
+        self._start = start = max(self._first, left_edge)
+        n_shown = self._shown(start, end)
         self._transcripts.advance(start, end)
         words = self._transcripts.words(start, end)
-        left_edge = end - contract.samples_of(contract.N_COLUMNS) * RATIO
         matrix, mask, spans = word_matrix(words, self._vectors, left_edge, end)
         utterance = self._timeline.utterance_at(end)
         return Window(
             picture=self._ring.picture,
-            columns=np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - shown,
+            columns=np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - n_shown,
             words=matrix,
             word_mask=mask,
             word_spans=spans,
-            start=start,
+            start=end - contract.samples_of(n_shown) * RATIO,
             end=end,
             state=self._state(start, end),
             stage=self._transcripts.stage(utterance),
@@ -190,6 +189,16 @@ class Windower:
             captured_s=self._captured_s(end),
             features_s=self._clock() - began,
         )
+
+    def _shown(self, start: int, end: int) -> int:
+        """Return how many of the newest columns count: those of the newest utterances that hold enough speech.
+
+        What was said before a pause may have been felt otherwise; the picture keeps it, the mask takes it away.
+        """
+        min_samples = int(self._rules.min_speech_s * contract.STREAM_RATE_HZ)
+        evidence = self._timeline.evidence_start(start, end, min_samples)
+        heard = min(self._ring.n_heard, contract.N_COLUMNS)
+        return max(1, min(heard, contract.columns_in((end - evidence) // RATIO)))
 
     def _state(self, start: int, end: int) -> State:
         if self._why_not:

@@ -79,6 +79,19 @@ def test_questions_are_answered_as_of_the_position_asked_for() -> None:
     assert timeline.utterance_at(RATE // 2) == -1
 
 
+def test_evidence_begins_with_the_newest_utterances_that_hold_enough() -> None:
+    timeline = SpeechTimeline(loudness)
+    timeline.push(Chunk(sound((1.024, 0), (2.048, 0.9), (1.024, 0), (1.024, 0.9)), 0, 0.0))
+    first, second, end = round(1.024 * RATE), round(4.096 * RATE), round(5.12 * RATE)
+    lead_in = LEAD_IN_S * RATE
+    assert timeline.evidence_start(0, end, RATE // 2) == pytest.approx(second - lead_in, abs=2 * BLOCK_SAMPLES)
+    assert timeline.evidence_start(0, end, 2 * RATE) == pytest.approx(first - lead_in, abs=2 * BLOCK_SAMPLES)
+    assert timeline.evidence_start(0, end, 5 * RATE) == 0
+    assert timeline.evidence_start(2 * RATE, end, 2 * RATE) == pytest.approx(2 * RATE, abs=BLOCK_SAMPLES)
+    just_begun = second + RATE // 4
+    assert timeline.evidence_start(0, just_begun, RATE // 2) == pytest.approx(first - lead_in, abs=2 * BLOCK_SAMPLES)
+
+
 def test_a_hole_ends_the_utterance_and_positions_go_on() -> None:
     timeline = SpeechTimeline(loudness)
     loud = sound((1.024, 0.9))

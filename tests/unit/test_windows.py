@@ -126,6 +126,20 @@ def test_silence_is_no_speech_and_the_start_of_speech_is_too_little() -> None:
     assert order == [State.NO_SPEECH, State.TOO_LITTLE, State.SPEECH, State.NO_SPEECH]
 
 
+def test_what_was_said_before_a_pause_no_longer_counts_once_enough_was_said_after_it() -> None:
+    pause_s, second_s = 2.5, 3.5
+    windows = Ear().hear(np.concatenate((noise(0.5, 0.01), speech(2), noise(1, 0.01), speech(2))))
+    before = [window for window in windows if pause_s < window.end / RATE < second_s]
+    after = [window for window in windows if window.end / RATE > second_s + 1]
+    assert all(window.start < 0.6 * RATE for window in before)
+    assert after
+    assert all(second_s - 0.4 < window.start / RATE < second_s for window in after)
+    for window in after:
+        n_shown = contract.columns_in((window.end - window.start) // 2)
+        assert window.columns.tolist() == [False] * (400 - n_shown) + [True] * n_shown
+        assert window.picture[:, 400 - n_shown - 100].any(), "the picture keeps what the mask takes away"
+
+
 def test_a_muted_or_silent_device_says_so() -> None:
     ear = Ear()
     assert {window.state for window in ear.hear(speech(2), muted=True)} == {State.MUTED}
@@ -134,8 +148,8 @@ def test_a_muted_or_silent_device_says_so() -> None:
 
 def test_a_short_hole_is_filled_and_a_long_one_starts_a_new_picture() -> None:
     ear = Ear()
-    ear.hear(noise(2))
-    short = ear.hear(noise(1), 2 * RATE + HOP)[-1]
+    ear.hear(noise(2, 0.01))
+    short = ear.hear(noise(1, 0.01), 2 * RATE + HOP)[-1]
     assert short.columns.sum() == contract.columns_in((3 * RATE + HOP) // 2) // 8 * 8
     fresh = ear.hear(noise(1), 100 * RATE)
     assert fresh[0].start == 100 * RATE
