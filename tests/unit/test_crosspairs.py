@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.engines.classifier import Choice, Classifier
 from streamer.errors import SourceError
-from streamer.network import contract, registry
+from streamer.network import checkpoint, contract, registry
 from tests.harness import mosei_files, small_corpora
 from tests.house import ROOT
+from tests.networks import answer, window
 from tools.mosei import prepare
 from tools.training import clipstore, corpora, crosspairs, fit, moseiwindows, paper, parallel, recipe, variants
 
@@ -97,7 +99,15 @@ def test_a_trained_network_becomes_a_model_folder(material: crosspairs.Material,
     loaded = registry.load(tmp_path / "models" / "attention-tiny")
     for name, tensor in trained.state_dict().items():
         assert torch.equal(tensor, loaded.state_dict()[name])
-    assert (tmp_path / "models" / "attention-tiny" / "network.onnx").stat().st_size > 0
+    choice = Choice("attention-tiny", "cpu", unsure_below=0.0)
+    with Classifier.open([tmp_path / "models", ROOT / "models"], choice, cache=tmp_path / "cache") as opened:
+        seen = window(seed=3)
+        shares = opened.classify(seen).probabilities
+    feed = (seen.picture, seen.columns, seen.words, seen.word_mask, seen.word_spans)
+    logits = answer(loaded, [torch.from_numpy(np.array(array)).unsqueeze(0) for array in feed])[0, 0]
+    temperature = checkpoint.read_card(tmp_path / "models" / "attention-tiny").temperatures[0]
+    assert shares is not None
+    np.testing.assert_allclose(shares, torch.softmax(logits / temperature, dim=0).numpy(), atol=1e-4)
 
 
 MOSEI = [

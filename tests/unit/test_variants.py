@@ -108,3 +108,16 @@ def test_what_there_is_not_is_refused() -> None:
         variants.make(variants.settings("shallow", "1-D", {}), "even")
     with pytest.raises(TypeError, match="kernel"):
         variants.settings("attention", "1-D", {"kernel": 3})
+
+
+@pytest.mark.parametrize("network", ["attention", "shallow"])
+def test_the_half_precision_pass_stays_near(network: str) -> None:
+    trained, _ = made(network, "1-D")
+    batch = batches.cut(pictures(held=90))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = trained(*batch.inputs)
+        half.float().square().mean().backward()
+    assert half.dtype == torch.bfloat16
+    exact = said(trained, batch)
+    assert float((half.detach().float() - exact).abs().max()) < 0.05 * float(exact.abs().max())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in trained.parameters())

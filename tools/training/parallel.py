@@ -52,6 +52,11 @@ def device_named(name: str) -> torch.device:
         raise ValueError(message)
     if name == "cpu" or not there:
         return torch.device("cpu")
+    # The same seed gives the same weights on the same device. Only a warning where torch knows no such way: pooling's
+    # backward pass is listed, but with windows that do not overlap there is nothing to add up in a random order.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
