@@ -18,6 +18,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from streamer.errors import EmostreamError
 from streamer.network import card, export
 from streamer.network.stream import HEADS, Stream
 from tools.training import (
@@ -177,7 +178,11 @@ def main() -> None:
     args = arguments()
     torch.set_num_threads(args.threads)
     if tomllib.loads(args.config.read_text(encoding="utf-8")).get("network") != "stream":
-        train_paper(args)
+        try:
+            train_paper(args)
+        except EmostreamError as error:
+            print(f"train: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
         return
     if args.corpora is None or args.vectors is None:
         sys.exit("the stream network is trained with --corpora DIR and --vectors WHEEL")

@@ -176,3 +176,12 @@ def test_rows_of_the_relation_say_nothing_by_one_side_alone() -> None:
     batch = batches.cut(data.batch(np.arange(4), 0, 0))
     assert batch.inputs[0].shape[2] == relation.STRETCH * relation.STRETCHES
     assert batch.inputs[3].sum(1).tolist() == [data._task.words] * 4
+
+
+def test_what_is_missing_is_said_in_one_sentence(tmp_path: Path) -> None:
+    options = ["--config", "tools/configs/attention-paper.toml", "--work", str(tmp_path), "--device", "cpu"]
+    told = subprocess.run(
+        [sys.executable, "tools/train.py", *options], cwd=ROOT, env=ALONE, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 2
+    assert told.stderr == "train: this file trains on synthetic pairs; name the folder of the corpora with --corpora\n"

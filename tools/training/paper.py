@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from streamer.errors import UsageError
 from streamer.network import card, checkpoint, contract, export, registry
 from tools.training import corpora, crosspairs, fit, metrics, moseiwindows, parallel, relation, variants
 from tools.training.batches import DataSet
@@ -57,7 +58,7 @@ def read(path: Path, profile: str | None = None, seed: int | None = None) -> Pla
     table["recipe"] = Recipe(**table.pop("recipe"))
     if table.get("data", "pairs") not in DATA:
         message = f"{path} wants the data {table['data']!r}, wanted one of {', '.join(DATA)}"
-        raise ValueError(message)
+        raise UsageError(message)
     if profile:
         table["profile"] = profile
     if seed is not None:
@@ -78,11 +79,11 @@ def data_sets(plan: Plan, places: Places) -> dict[str, DataSet]:
     if plan.data == "mosei":
         if places.mosei is None:
             message = "this file trains on CMU-MOSEI; name its prepared folder with --mosei"
-            raise ValueError(message)
+            raise UsageError(message)
         return {split: moseiwindows.MoseiWindows(places.mosei, split) for split in SPLITS}
     if places.corpora is None:
         message = "this file trains on synthetic pairs; name the folder of the corpora with --corpora"
-        raise ValueError(message)
+        raise UsageError(message)
     material = crosspairs.prepare(places.corpora, places.work, places.vectors, plan.step_samples)
     return {split: crosspairs.CrossPairs(material, split) for split in SPLITS}
 

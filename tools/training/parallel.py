@@ -9,6 +9,7 @@ import torch
 import torch.distributed
 from torch import nn
 
+from streamer.errors import UsageError
 from tools.training.batches import Ints
 
 
@@ -44,12 +45,12 @@ class Place:
 def device_named(name: str) -> torch.device:
     """Return the device: "auto" is CUDA where there is one.
 
-    Raises: ValueError where CUDA is asked for and there is none.
+    Raises: UsageError where CUDA is asked for and there is none.
     """
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         message = "found no CUDA device, wanted one; use --device cpu"
-        raise ValueError(message)
+        raise UsageError(message)
     if name == "cpu" or not there:
         return torch.device("cpu")
     # The same seed gives the same weights on the same device. Only a warning where torch knows no such way: pooling's
