@@ -87,6 +87,7 @@ def as_a_child() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs the tests in the background
     own_terminal()
     if sys.argv[1] == "hangup":
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
