@@ -7,6 +7,7 @@ else may write to the terminal meanwhile.
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final, TextIO
 
@@ -51,16 +52,13 @@ class Dashboard:
         self._environ = environ
         self._keys = Keys(on_key)
         self._pause_s = 1.0 / frames_per_s
-        self._closing = False
-        self._awake = asyncio.Event()
-        """The next frame is due, or `close` was called."""
+        self._closing = asyncio.Event()
         self._keyboard = False
         self._painted: tuple[View, tuple[int, int]] | None = None
 
     def close(self) -> None:
         """Let `run` return."""
-        self._closing = True
-        self._awake.set()
+        self._closing.set()
 
     async def run(self, view: Callable[[], View]) -> Outcome:
         """Paint what `view` returns until `close` or until the terminal is gone; then the terminal is as before.
@@ -72,9 +70,11 @@ class Dashboard:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, self._suspend, loop, screen)
         try:
-            while not self._closing:
+            while not self._closing.is_set():
                 self._show(view, screen)
-                await self._rest()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause_s):
+                        await self._closing.wait()
         except OSError:
             return Outcome.TERMINAL_GONE
         finally:
@@ -82,18 +82,6 @@ class Dashboard:
             self._leave(screen)
             terminal.close()
         return Outcome.CLOSED
-
-    async def _rest(self) -> None:
-        """Wait until the next frame is due.
-
-        No asyncio.timeout: where a Ctrl-C came while painting and the machine is busy, it swallows the cancellation.
-        """
-        due = asyncio.get_running_loop().call_later(self._pause_s, self._awake.set)
-        try:
-            await self._awake.wait()
-        finally:
-            due.cancel()
-        self._awake.clear()
 
     def _show(self, view: Callable[[], View], screen: Screen) -> None:
         if not screen.terminal.is_in_front():
