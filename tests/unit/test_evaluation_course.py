@@ -200,7 +200,8 @@ async def test_words_are_prompted_when_they_have_been_heard() -> None:
     with_words = [window for window in seen if window.n_words]
     assert with_words
     for window in with_words:
-        ended = [word for word in joined.words if window.start < word.end <= window.end]
-        begun = [word for word in joined.words if word.end > window.start and word.start < window.end]
+        left_edge = window.end - contract.samples_of(contract.N_COLUMNS) * contract.SAMPLES_PER_PICTURE_SAMPLE
+        ended = [word for word in joined.words if left_edge < word.end <= window.end]
+        begun = [word for word in joined.words if word.end > left_edge and word.start < window.end]
         assert window.n_words <= len(begun)
         assert window.n_words >= len(ended) - 3
