@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
 from streamer import notice, places
 from streamer.channel import Channel
 from streamer.engines.classifier import Choice, Classifier
@@ -89,7 +87,7 @@ async def _open(job: Job, stop: asyncio.Event, stack: AsyncExitStack) -> _Parts:
     )
     rhythm = Rhythm(settings.model.hop_ms / 1_000.0, lockstep=not source.live, clock=time.monotonic)
     timeline = SpeechTimeline(VoiceDetector().probability, _speech_rules(settings))
-    windower = Windower(timeline, _vectors(classifier), _window_rules(settings), rhythm.clock)
+    windower = Windower(timeline, WordVectors.load(classifier.vectors_folder), _window_rules(settings), rhythm.clock)
     origin = Origin(settings.mqtt.node, job.stream, session_of(job), classifier.name)
     clocks = Clocks(rhythm.clock, lambda: datetime.now(UTC))
     herald = Herald(origin, clocks, tell_words=settings.mqtt.transcript)
@@ -274,10 +272,3 @@ def _recogniser(settings: Settings, rhythm: Rhythm) -> RecogniserSpec:
         deadline_s=recogniser.deadline_s,
         memory_cap_mb=recogniser.memory_cap_mb,
     )
-
-
-def _vectors(classifier: Classifier) -> WordVectors:
-    """Return the word vectors that the network was trained with; none where it hears sound alone."""
-    if classifier.vectors_folder is None:
-        return WordVectors({}, np.zeros((0, contract.WORD_DIMS), np.int8), np.zeros(0, np.float32))
-    return WordVectors.load(classifier.vectors_folder)

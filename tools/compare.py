@@ -23,6 +23,7 @@ from streamer.engines.classifier import Choice, Classifier
 from streamer.evaluation import examples, manifest, metrics, study
 from streamer.evaluation.manifest import NEUTRAL, Manifest
 from streamer.evaluation.request import Modality, Request
+from streamer.features.words import WordVectors
 from streamer.network import checkpoint, contract
 from tools import baselines
 from tools.baselines import Fitted, Split
@@ -185,7 +186,9 @@ def put_costs(table: Table, model: str) -> None:
     with Classifier.open(places.model_folders(), Choice(model, "cpu", threads=1)) as classifier:
         sound = np.random.default_rng(0).standard_normal(examples.WINDOW_SAMPLES).astype(np.float32) * np.float32(0.1)
         said = examples.spoken_tokens("So I am very happy that you are here today!", plain=False)
-        (window,) = examples.windows_of(sound, said, study.vectors_of(classifier), contract.DEFAULT_HOP_COLUMNS)
+        (window,) = examples.windows_of(
+            sound, said, WordVectors.load(classifier.vectors_folder), contract.DEFAULT_HOP_COLUMNS
+        )
         table.put(f"**{model}**", SPEED, milliseconds(lambda: classifier.classify(window)))
         weights = classifier.card.files[checkpoint.WEIGHTS_FILE].bytes
     table.put(f"**{model}**", SIZE, megabytes(weights))

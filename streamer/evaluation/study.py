@@ -84,7 +84,7 @@ def evaluate(
     rows = manifest.limited(manifest.of_split(table, request.split), request.limit, request.seed)
     room = _room(request, table)
     with Classifier.open(folders, Choice(request.model or model)) as classifier:
-        bench = Bench(request, modality, rows, classifier, vectors_of(classifier), room, rules)
+        bench = Bench(request, modality, rows, classifier, WordVectors.load(classifier.vectors_folder), room, rules)
         found, unreadable = _joined(bench, step) if request.stream else _row_by_row(bench, step)
     return {
         "model": classifier.name,
@@ -115,13 +115,6 @@ def modality_of(request: Request, table: Manifest) -> Modality:
         message = f"--noise, --codec and --stream change sound, and {str(table.path)!r} has texts alone"
         raise UsageError(message)
     return modality
-
-
-def vectors_of(classifier: Classifier) -> WordVectors:
-    """Return the word vectors that the network was trained with; none where it hears sound alone."""
-    if classifier.vectors_folder is None:
-        return WordVectors({}, np.zeros((0, contract.WORD_DIMS), np.int8), np.zeros(0, np.float32))
-    return WordVectors.load(classifier.vectors_folder)
 
 
 def _room(request: Request, table: Manifest) -> Room:

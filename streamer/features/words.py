@@ -79,11 +79,13 @@ class WordVectors:
         self._scales = scales
 
     @classmethod
-    def load(cls, folder: Path) -> "WordVectors":
-        """Return the table in `folder` (vectors.safetensors, vocabulary.txt).
+    def load(cls, folder: Path | None) -> "WordVectors":
+        """Return the table in `folder` (vectors.safetensors, vocabulary.txt); None: one that knows no word.
 
         Raises: ModelError if a file is missing, damaged, or of another shape.
         """
+        if folder is None:
+            return cls({}, np.zeros((0, contract.WORD_DIMS), np.int8), np.zeros(0, np.float32))
         try:
             words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
             table = folder / "vectors.safetensors"

@@ -135,3 +135,9 @@ def test_the_shipped_table_knows_what_speech_needs(text: str) -> None:
     found = vectors.vector(text)
     assert found is not None
     assert np.linalg.norm(found) > 0.1
+
+
+def test_a_network_that_hears_sound_alone_has_a_table_that_knows_no_word() -> None:
+    table = WordVectors.load(None)
+    assert len(table) == 0
+    assert table.vector("happy") is None
