@@ -34,6 +34,8 @@ class AttentionConfig:
     """Choice: 4 blocks in the third CNN; fewer leave 41 M to 164 M parameters to the first dense layer."""
     dense: tuple[int, ...] = (1024, 512, 128)
     dropout: float = 0.1
+    even: bool = False
+    """True: attention replaced by 1, the control that tests the paper's claim; the words can then do nothing."""
     n_classes: int = contract.N_EMOTIONS
 
 
@@ -83,6 +85,10 @@ class Attention(nn.Module):
         The spans are there for the signature that all networks share; the paper leaves word times to future work.
         """
         del word_spans
+        if self.config.even:
+            maps, _ = self.third(picture, columns)
+            even: Tensor = self.head(maps.flatten(1))  # (B, C)
+            return even.unsqueeze(1)  # (B, 1, C)
         attended = self.attend(picture, columns, words, word_mask)
         weighted = picture * attended.per_column.unsqueeze(1)  # (B, F, T)
         maps, _ = self.third(weighted, columns)  # (B, K * F / 16, T / 16)

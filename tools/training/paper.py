@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +15,22 @@ from torch import nn
 
 from streamer.errors import UsageError
 from streamer.network import card, checkpoint, contract, export, registry
-from tools.training import corpora, crosspairs, fit, metrics, moseiwindows, parallel, relation, variants
+from tools.training import (
+    corpora,
+    crosspairs,
+    fit,
+    metrics,
+    moseiwindows,
+    paperfolder,
+    parallel,
+    relation,
+    scenepairs,
+    variants,
+)
 from tools.training.batches import DataSet
 from tools.training.recipe import Recipe
 
-DATA: Final = ("pairs", "mosei", "relation")
+DATA: Final = ("scenes", "pairs", "mosei", "relation")
 SPLITS: Final = ("train", "valid", "test")
 UNSURE_UNDER: Final = 0.3
 """Calibrated share of the best of six under which the monitor says "unsure"; chance is 0.17."""
@@ -37,6 +48,8 @@ class Plan:
     step_samples: int = contract.LIVE_STEP_SAMPLES
     seed: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+    copies: int = 4
+    """Augmented copies of the training clips, for "scenes"."""
     relation: Mapping[str, int] = field(default_factory=dict)
     """Keys of relation.Task, and `rows` as the training rows."""
 
@@ -84,8 +97,21 @@ def data_sets(plan: Plan, places: Places) -> dict[str, DataSet]:
     if places.corpora is None:
         message = "this file trains on synthetic pairs; name the folder of the corpora with --corpora"
         raise UsageError(message)
+    if plan.data == "scenes":
+        return scenes(plan, places.corpora, places)
     material = crosspairs.prepare(places.corpora, places.work, places.vectors, plan.step_samples)
     return {split: crosspairs.CrossPairs(material, split) for split in SPLITS}
+
+
+def scenes(plan: Plan, root: Path, places: Places) -> dict[str, DataSet]:
+    """Return scenes with lines, for networks that the monitor shall use."""
+    if plan.step_samples != contract.LIVE_STEP_SAMPLES:
+        message = f"scenes are made at the live step, {contract.LIVE_STEP_SAMPLES}; the file wants {plan.step_samples}"
+        raise UsageError(message)
+    lines = crosspairs.read_lines(root, places.vectors, len(corpora.LABELS))
+    vocabulary = (places.vectors / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+    stage = scenepairs.prepare(root, places.work, lines, vocabulary, plan.copies)
+    return {split: scenepairs.ScenePairs(stage, split) for split in SPLITS}
 
 
 def figures(network: nn.Module, data: DataSet, device: torch.device) -> dict[str, float]:
@@ -130,43 +156,70 @@ def write(plan: Plan, places: Places, network: nn.Module, sets: Mapping[str, Dat
     weights = safetensors.numpy.save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
     checkpoint.write_whole(places.work / f"{plan.name}-{plan.seed}.safetensors", weights)
     cpu = torch.device("cpu")
-    found = {split: figures(network, sets[split], cpu) for split in ("valid", "test")}
+    if plan.data == "scenes":
+        paperfolder.halved(network)
+    sets = {**sets, **alone(sets)}
+    found = {split: figures(network, sets[split], cpu) for split in sets if split != "train"}
     for split, row in found.items():
         print(f"{plan.name} {split}  " + "  ".join(f"{name} {value:.3f}" for name, value in row.items()), flush=True)
     if plan.data == "relation":
         return
-    config = variants.settings(plan.network, plan.profile, plan.settings)
-    bare = registry.create(plan.network, asdict(config))
+    bare = registry.create(plan.network, asdict(variants.settings(plan.network, plan.profile, plan.settings)))
     bare.load_state_dict(network.state_dict())
+    note = card_of(plan, places, sets, {split: _rounded(row) for split, row in found.items()})
+    held_out = [data for name, data in sets.items() if name.startswith("valid")]
+    truth = np.concatenate([data.labels for data in held_out])
+    logits = np.concatenate([fit.logits_of(network, data, cpu) for data in held_out])
+    note = replace(note, temperatures=(metrics.fit_temperature(truth, logits),) * len(note.heads))
+    folder = places.models / plan.name
+    if plan.data == "scenes" and places.corpora is not None:
+        paperfolder.measure(folder, paperfolder.write(folder, bare, note), places.corpora, places.vectors.parent)
+    else:
+        export.save(folder, bare, note)
+    print(f"written to {folder}")
+
+
+def alone(sets: Mapping[str, DataSet]) -> dict[str, DataSet]:
+    """Return the held-out scenes without words; nothing for other data."""
+    return {
+        f"{split}, sound alone": scenepairs.ScenePairs(data.stage, split, fixed="no words")
+        for split, data in sets.items()
+        if isinstance(data, scenepairs.ScenePairs) and split != "train"
+    }
+
+
+def card_of(plan: Plan, places: Places, sets: Mapping[str, DataSet], found: Mapping[str, Any]) -> card.Card:
+    """Return the card of a trained network, but for its temperature."""
+    config = variants.settings(plan.network, plan.profile, plan.settings)
     heads = registry.NETWORKS[plan.network].heads
-    temperature = metrics.fit_temperature(sets["valid"].labels, fit.logits_of(network, sets["valid"], cpu))
-    source = {"pairs": "synthetic pairs (joined by label: flattering)", "mosei": "CMU-MOSEI, the standard folds"}
-    note = card.Card(
+    source = {"mosei": "CMU-MOSEI, the standard folds", "pairs": "synthetic pairs", "scenes": "synthetic pairs"}
+    return card.Card(
         name=plan.name,
         network=plan.network,
         config=asdict(config),
-        labels=contract.EMOTIONS,
+        labels=corpora.LABELS if config.n_classes > contract.N_EMOTIONS else contract.EMOTIONS,
         heads=heads,
-        temperatures=(temperature,) * len(heads),
+        temperatures=(1.0,) * len(heads),
         head_weights=(1.0,) * len(heads),
         threshold=UNSURE_UNDER,
-        licence="research only, non-commercial: see trained_on",
-        command=f"python tools/train.py --config tools/configs/{plan.name}.toml --profile {plan.profile} ...",
-        trained_on=_trained_on(sets["train"]),
-        figures={source[plan.data]: {split: _rounded(row) for split, row in found.items()}},
+        licence=paperfolder.LICENCE if plan.data != "mosei" else "research only, non-commercial",
+        command=command(plan, places),
+        trained_on=paperfolder.rows_of(sets["train"]),
+        figures={source[plan.data]: found},
         vectors=_vectors(places.vectors, sets["train"]),
-        step_samples=_step(plan),
+        step_samples=contract.PAPER_STEP_SAMPLES if plan.data == "mosei" else plan.step_samples,
     )
-    export.save(places.models / plan.name, bare, note)
-    print(f"written to {places.models / plan.name}")
+
+
+def command(plan: Plan, places: Places) -> str:
+    """Return the command that trains this plan again."""
+    data = "--mosei DIR" if plan.data == "mosei" else f"--corpora DIR --vectors models/{places.vectors.name}"
+    given = f"--config tools/configs/{plan.name}.toml --profile {plan.profile} --seed {plan.seed}"
+    return f"python tools/train.py {given} {data} --work DIR"
 
 
 def _rounded(row: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in row.items()}
-
-
-def _step(plan: Plan) -> int:
-    return contract.PAPER_STEP_SAMPLES if plan.data == "mosei" else plan.step_samples
 
 
 def _vectors(folder: Path, data: DataSet) -> card.VectorsNote | None:
@@ -174,16 +227,3 @@ def _vectors(folder: Path, data: DataSet) -> card.VectorsNote | None:
     if isinstance(data, moseiwindows.MoseiWindows) and data.vectors != folder.name:
         return None
     return card.VectorsNote(folder.name, checkpoint.sha256((folder / "vectors.safetensors").read_bytes()))
-
-
-def _trained_on(data: DataSet) -> tuple[card.CorpusNote, ...]:
-    if isinstance(data, moseiwindows.MoseiWindows):
-        return (card.CorpusNote("CMU-MOSEI", "as published; labels for research", len(data.labels)),)
-    assert isinstance(data, crosspairs.CrossPairs)
-    heard = [data.material.store.recordings[clip].corpus for clip in data.clips]
-    read_ = [line.corpus for line in data.material.lines.lines if line.split == "train"]
-    return tuple(
-        card.CorpusNote(corpus, corpora.LICENCES[corpus], seen.count(corpus))
-        for names, seen in ((corpora.SOUND_CORPORA, heard), (corpora.TEXT_CORPORA, read_))
-        for corpus in names
-    )

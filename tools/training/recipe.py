@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.training.batches import Ints
 
@@ -60,13 +61,15 @@ class Recipe:
         return self.rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(total - rise, 1))))
 
 
-def order(labels: Ints, recipe: Recipe, seed: int, epoch: int) -> Ints:
-    """Return the rows of an epoch in their order: a function of seed and epoch alone."""
+def order(labels: Ints, recipe: Recipe, seed: int, epoch: int, weights: NDArray[np.float64] | None = None) -> Ints:
+    """Return the rows of an epoch in their order: a function of seed and epoch alone.
+
+    `weights` (rows,) take the place of even classes where the recipe is balanced.
+    """
     rng = np.random.default_rng([seed, epoch, 11])
     size = recipe.epoch_rows or len(labels)
     if recipe.balanced:
-        counts = np.bincount(labels)
-        chance = 1.0 / counts[labels]
+        chance = 1.0 / np.bincount(labels)[labels] if weights is None else weights
         return rng.choice(len(labels), size=size, p=chance / chance.sum()).astype(np.int64)
     # As many whole passes as it takes.
     passes = [rng.permutation(len(labels)) for _ in range(-(-size // len(labels)))]

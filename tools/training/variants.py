@@ -184,6 +184,8 @@ def settings(network: str, profile: str, given: Mapping[str, Any]) -> AttentionC
 
 def make(config: AttentionConfig | ShallowConfig, variant: str = "plain") -> TrainedAttention | TrainedShallow:
     """Return the network in training form; `variant` is one of ATTENTIONS, shallow knows "plain" only."""
+    if isinstance(config, AttentionConfig) and config.even:
+        variant = "even"
     if isinstance(config, AttentionConfig) and variant in ATTENTIONS:
         return ATTENTIONS[variant](config)
     if isinstance(config, ShallowConfig) and variant == "plain":
