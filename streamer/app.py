@@ -87,7 +87,8 @@ async def _open(job: Job, stop: asyncio.Event, stack: AsyncExitStack) -> _Parts:
     )
     rhythm = Rhythm(settings.model.hop_ms / 1_000.0, lockstep=not source.live, clock=time.monotonic)
     timeline = SpeechTimeline(VoiceDetector().probability, _speech_rules(settings))
-    windower = Windower(timeline, WordVectors.load(classifier.vectors_folder), _window_rules(settings), rhythm.clock)
+    vectors, wants_mels = WordVectors.load(classifier.vectors_folder), classifier.wants_mels
+    windower = Windower(timeline, vectors, _window_rules(settings), rhythm.clock, with_mels=wants_mels)
     origin = Origin(settings.mqtt.node, job.stream, session_of(job), classifier.name)
     clocks = Clocks(rhythm.clock, lambda: datetime.now(UTC))
     herald = Herald(origin, clocks, tell_words=settings.mqtt.transcript)

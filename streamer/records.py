@@ -19,6 +19,9 @@ Samples: TypeAlias = NDArray[np.float32]
 Picture: TypeAlias = NDArray[np.float32]
 """`contract.PICTURE_SHAPE` (F, T), values in [0, 1], newest column last."""
 
+Mels: TypeAlias = NDArray[np.float32]
+"""`contract.MELS_SHAPE`, log10 of power, newest frame last."""
+
 WordMatrix: TypeAlias = NDArray[np.float32]
 """`contract.WORDS_SHAPE` (E, L), newest word last."""
 
@@ -119,6 +122,8 @@ class Window:
     """What the network sees at one hop, ready to be fed."""
 
     picture: Picture
+    mels: Mels | None
+    """None where the network does not take them."""
     columns: Mask
     """(T,) columns that hold sound."""
     words: WordMatrix

@@ -1,6 +1,7 @@
 """Seeded networks, inputs, windows and model folders for the tests of network/ and engines/; nothing is trained."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.network import checkpoint, contract, export, registry
-from streamer.network.card import LABEL_SETS, Card, CorpusNote, card_to_json
+from streamer.network.card import INPUT_SHAPES, LABEL_SETS, Card, CorpusNote, Shapes, card_to_json
 from streamer.records import Stage, State, Window
 
 SMALL: dict[str, Any] = {"flat": True, "kernels": 4, "third_poolings": 2, "dense": [16, 8]}
@@ -30,30 +31,39 @@ def network(name: str, config: dict[str, Any] | None = None, seed: int = 0) -> n
     return registry.create(name, config or {}).eval()
 
 
-def inputs(batch: int, seed: int = 0) -> list[Tensor]:
-    """Return random inputs of the shared signature; half of the columns and words are padded, anywhere."""
+def inputs(batch: int, seed: int = 0, shapes: Shapes = INPUT_SHAPES) -> list[Tensor]:
+    """Return random inputs of these shapes; half of the columns and words are padded, anywhere."""
     chance = torch.Generator().manual_seed(seed)
-    return [
-        torch.rand((batch, *contract.PICTURE_SHAPE), generator=chance),
-        torch.rand((batch, contract.N_COLUMNS), generator=chance) > 0.5,
-        torch.randn((batch, *contract.WORDS_SHAPE), generator=chance),
-        torch.rand((batch, contract.N_WORDS), generator=chance) > 0.5,
-        torch.rand((batch, contract.N_WORDS, 2), generator=chance) * contract.N_COLUMNS,
-    ]
+    make: dict[str, Callable[[tuple[int, ...]], Tensor]] = {
+        "picture": lambda shape: torch.rand(shape, generator=chance),
+        "mels": lambda shape: torch.rand(shape, generator=chance) * 8.0 - 6.0,
+        "columns": lambda shape: torch.rand(shape, generator=chance) > 0.5,
+        "words": lambda shape: torch.randn(shape, generator=chance),
+        "word_mask": lambda shape: torch.rand(shape, generator=chance) > 0.5,
+        "word_spans": lambda shape: torch.rand(shape, generator=chance) * contract.N_COLUMNS,
+        "speaker": lambda shape: torch.randn(shape, generator=chance),
+    }
+    return [make[name]((batch, *shape)) for name, shape in shapes.items()]
 
 
 def answer(net: nn.Module, arrays: list[Tensor]) -> Tensor:
+    """Return the logits."""
+    return answers(net, arrays)[0]
+
+
+def answers(net: nn.Module, arrays: list[Tensor]) -> tuple[Tensor, ...]:
+    """Return the logits and, where the network has one, the embedding."""
     with torch.inference_mode():
-        logits: Tensor = net(*arrays)
-    return logits
+        return registry.answers_of(net, arrays)
 
 
 def card(name: str = "small", kind: str = "attention", config: dict[str, Any] | None = None) -> Card:
     heads = registry.NETWORKS[kind].heads
+    config = SMALL if config is None else config
     return Card(
         name=name,
         network=kind,
-        config=SMALL if config is None else config,
+        config=config,
         labels=LABEL_SETS[0],
         heads=heads,
         temperatures=(1.5,) * len(heads),
@@ -63,6 +73,7 @@ def card(name: str = "small", kind: str = "attention", config: dict[str, Any] | 
         command="python -m tools.train small",
         trained_on=(CorpusNote("nothing", "none", 0),),
         figures={"unweighted_recall": 0.17},
+        shapes=registry.inputs_of(registry.create(kind, config)),
     )
 
 
@@ -98,13 +109,17 @@ def rewrite_card(folder: Path, **changes: Any) -> None:  # noqa: ANN401  any ent
     (folder / checkpoint.CARD_FILE).write_bytes(card_to_json(changed))
 
 
-def window(seed: int = 0, state: State = State.SPEECH, n_words: int = 7) -> Window:
-    """Return a window whose newest half holds sound, and whose newest slots hold words."""
+def window(
+    seed: int = 0, state: State = State.SPEECH, n_words: int = 7, n_columns: int = contract.N_COLUMNS // 2
+) -> Window:
+    """Return a window whose newest columns hold sound, and whose newest slots hold words."""
     picture, _, words, _, spans = (array[0].numpy() for array in inputs(1, seed))
-    columns = np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS // 2
+    mels = inputs(1, seed, {"mels": contract.MELS_SHAPE})[0][0].numpy()
+    columns = np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - n_columns
     word_mask = np.arange(contract.N_WORDS) >= contract.N_WORDS - n_words
     return Window(
         picture=picture * columns,
+        mels=mels * columns.repeat(contract.MELS_PER_COLUMN),
         columns=columns,
         words=words * word_mask,
         word_mask=word_mask,

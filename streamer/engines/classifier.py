@@ -25,7 +25,7 @@ from streamer.engines.onnx_engine import OnnxEngine
 from streamer.engines.verdict import Calibration, Verdict, judge
 from streamer.errors import ModelError, UsageError
 from streamer.network import checkpoint
-from streamer.network.card import Card
+from streamer.network.card import MELS, Card
 from streamer.network.entries import CheckpointError
 from streamer.records import Estimate, State, Window
 
@@ -85,7 +85,7 @@ class Classifier:
             vectors_folder = find_vectors(folders, card)
         except CheckpointError as error:
             raise ModelError(str(error)) from error
-        engine.run(blank_feed())
+        engine.run(blank_feed(card.shapes))
         classifier = cls(engine, card, Calibration.of(card, choice.unsure_below))
         classifier.vectors_folder = vectors_folder
         log.info("model %s (%s) from %s on %s", card.name, card.network, folder, engine.device)
@@ -106,14 +106,19 @@ class Classifier:
         """Return the name of the word vectors that the network was trained with."""
         return None if self.card.vectors is None else self.card.vectors.name
 
+    @property
+    def wants_mels(self) -> bool:
+        """Say whether the windows must carry mel frames."""
+        return MELS in self.card.shapes
+
     def classify(self, window: Window, queue_s: float = 0.0) -> Estimate:
         """Return the estimate of a window; one that is not `SPEECH` keeps its state and the network is not asked."""
         began = self._clock()
         verdict = Verdict(window.state, None, 0.0)
         if window.state is State.SPEECH:
-            logits = self._engine.run(feed_of(window))
+            answer = self._engine.run(feed_of(window, self.card.shapes))
             verdict = judge(
-                logits, self._calibration, heard=bool(window.columns.any()), said=bool(window.word_mask.any())
+                answer.logits, self._calibration, heard=bool(window.columns.any()), said=bool(window.word_mask.any())
             )
             self.non_finite += verdict.probabilities is None
         return Estimate(

@@ -1,19 +1,44 @@
-"""What runs a network: one window's arrays in, logits out."""
+"""What runs a network: one window's arrays in, logits and the embedding of its sound out."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.network.card import INPUT_SHAPES
-from streamer.records import Window
-
-Feed: TypeAlias = Mapping[str, NDArray[Any]]
-"""Every input of card.INPUT_SHAPES, with a batch of one in front."""
+from streamer.network import contract
+from streamer.network.card import BOOLEAN_INPUTS, MELS, SPEAKER, Shapes
+from streamer.records import Mask, Window
 
 Logits: TypeAlias = NDArray[np.float32]
 """(H, C)"""
+
+Embedding: TypeAlias = NDArray[np.float32]
+"""(P,) what the sound of a window is like, or the mean of it over a speaker's windows."""
+
+GRID: Final = contract.POOLING_GRID_COLUMNS
+SHORTEST_COLUMNS: Final = 2 * GRID
+"""As streamer.network.export has it; that file needs torch, so it is not imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One window as a network takes it."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    """Every input of the network by name, with a batch of one in front."""
+    end: int
+    """Stream position where the window ends, for an engine that keeps what it has computed of earlier windows."""
+    utterance: int
+
+
+class Answer(NamedTuple):
+    """What a network says about one window."""
+
+    logits: Logits
+    embedding: Embedding | None
+    """None from a network that does not compare speakers."""
 
 
 class Engine(Protocol):
@@ -22,17 +47,42 @@ class Engine(Protocol):
     device: str
     """As shown to the user: "cpu", or "cuda: " and the card's name."""
 
-    def run(self, feed: Feed) -> Logits:
-        """Return the logits of one window."""
+    def run(self, feed: Feed) -> Answer:
+        """Return the answer to one window; windows come in the order of the stream."""
 
 
-def feed_of(window: Window) -> Feed:
-    """Return a window as the networks take it."""
-    arrays = (window.picture, window.columns, window.words, window.word_mask, window.word_spans)
-    return {name: array[np.newaxis] for name, array in zip(INPUT_SHAPES, arrays, strict=True)}
+def feed_of(window: Window, shapes: Shapes, speaker: Embedding | None = None) -> Feed:
+    """Return a window as a network takes it whose card has these inputs.
+
+    A network that takes mels gets the columns that hold sound and no others, which changes nothing but the time spent.
+    `speaker` is the running mean of the speaker's embeddings; None: nothing is known of the speaker.
+    """
+    if speaker is None:
+        speaker = np.zeros(shapes.get(SPEAKER, ()), np.float32)
+    arrays = {name: speaker if name == SPEAKER else getattr(window, name) for name in shapes}
+    if MELS in shapes:
+        if window.mels is None:
+            message = "the network takes mels, and this window was made without"
+            raise ValueError(message)
+        n_columns = fed_columns(window.columns)
+        arrays |= {
+            MELS: window.mels[:, -n_columns * contract.MELS_PER_COLUMN :],
+            "columns": window.columns[-n_columns:],
+        }
+    return Feed({name: array[np.newaxis] for name, array in arrays.items()}, window.end, window.utterance)
 
 
-def blank_feed() -> Feed:
+def fed_columns(columns: Mask) -> int:
+    """Return how many of the newest columns hold all that was heard: a multiple of `GRID`."""
+    heard = np.flatnonzero(columns)
+    n_columns = len(columns) - int(heard[0]) if len(heard) else 0
+    return max(SHORTEST_COLUMNS, -(-n_columns // GRID) * GRID)
+
+
+def blank_feed(shapes: Shapes) -> Feed:
     """Return a window that holds nothing, for the first run that a library spends on getting ready."""
-    kinds = {"columns": np.bool_, "word_mask": np.bool_}
-    return {name: np.zeros((1, *shape), kinds.get(name, np.float32)) for name, shape in INPUT_SHAPES.items()}
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.zeros((1, *shape), np.bool_ if name in BOOLEAN_INPUTS else np.float32)
+        for name, shape in shapes.items()
+    }
+    return Feed(arrays, end=0, utterance=-1)

@@ -46,7 +46,7 @@ def key(card: Card) -> str:
     """Return a hash of all that decides the exported network."""
     config = json.dumps(card.config, sort_keys=True)
     weights = card.files[checkpoint.WEIGHTS_FILE].sha256
-    return checkpoint.sha256(f"{card.network} {config} {weights}".encode())[:32]
+    return checkpoint.sha256(f"{card.network} {config} {' '.join(card.shapes)} {weights}".encode())[:32]
 
 
 def check_needs(name: str, is_there: Callable[[str], object] = find_spec) -> None:

@@ -2,10 +2,10 @@
 
 import torch
 
-from streamer.engines.engine import Feed, Logits
-from streamer.network.card import INPUT_SHAPES, Card
+from streamer.engines.engine import Answer, Feed
+from streamer.network.card import Card
 from streamer.network.checkpoint import WEIGHTS_FILE, Tensors
-from streamer.network.registry import restore
+from streamer.network.registry import answers_of, restore
 
 
 def has_cuda() -> bool:
@@ -19,14 +19,15 @@ class TorchEngine:
     def __init__(self, tensors: Tensors, card: Card, device: str) -> None:
         """Put the network on `device`, "cuda" or "cpu"; raises CheckpointError if the weights do not fit."""
         self._where = torch.device(device)
+        self._names = tuple(card.shapes)
         self._network = restore(card, tensors, f"model {card.name}: {WEIGHTS_FILE}").to(self._where)
         self.device = f"cuda: {torch.cuda.get_device_name(self._where)}" if self._where.type == "cuda" else "cpu"
 
-    def run(self, feed: Feed) -> Logits:
-        """Return logits (H, C) of a batch of one."""
-        inputs = [torch.from_numpy(feed[name]).to(self._where) for name in INPUT_SHAPES]
+    def run(self, feed: Feed) -> Answer:
+        """Return the answer to a batch of one."""
+        inputs = [torch.from_numpy(feed.arrays[name]).to(self._where) for name in self._names]
         # cuDNN would round to TF32 by itself, which is off by 1e-3.
         with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-            logits: torch.Tensor = self._network(*inputs)[0]
-        found: Logits = logits.cpu().numpy()
-        return found
+            answers = answers_of(self._network, inputs)
+        logits, *embedding = (answer[0].cpu().numpy() for answer in answers)
+        return Answer(logits, embedding[0] if embedding else None)

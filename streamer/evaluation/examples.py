@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.features.decimate import Decimator
+from streamer.features.mel import MelStream, frames_of_columns
 from streamer.features.spectrogram import ColumnStream
 from streamer.features.words import MARKS, WordVectors, tokens, word_matrix
 from streamer.network import contract
-from streamer.records import Picture, Samples, Stage, State, Window, Word
+from streamer.records import Mels, Picture, Samples, Stage, State, Window, Word
 
 RATIO: Final = contract.SAMPLES_PER_PICTURE_SAMPLE
 WINDOW_SAMPLES: Final = contract.samples_of(contract.N_COLUMNS) * RATIO
@@ -54,36 +56,60 @@ def sound_columns(sound: Samples) -> Picture:
     return np.concatenate((*pieces, columns.push(decimator.flush())), axis=1)
 
 
-def windows_of(sound: Samples, said: list[str], vectors: WordVectors, hop: int) -> Iterator[Window]:
+def sound_mels(sound: Samples) -> Mels:
+    """Return (80, 2 n) mel frames of the columns of a whole recording at the stream rate."""
+    decimator, mels = Decimator(), MelStream()
+    pieces = [mels.push(decimator.push(sound[at : at + PIECE])) for at in range(0, len(sound), PIECE)]
+    frames = np.concatenate((*pieces, mels.push(decimator.flush())), axis=1)
+    n_columns = (frames.shape[1] - contract.MEL_LEAD_FRAMES) // contract.MELS_PER_COLUMN
+    return frames_of_columns(frames, max(0, n_columns))
+
+
+def windows_of(
+    sound: Samples, said: list[str], vectors: WordVectors, hop: int, *, with_mels: bool = False
+) -> Iterator[Window]:
     """Yield the windows of one recording, with its tokens spread over it.
 
     One window where all columns fit in; else one per `hop` columns from the first full one on, and the last.
     """
     columns = sound_columns(sound)
+    mels = sound_mels(sound) if with_mels else None
     words = spread(said, 0, len(sound))
     n = columns.shape[1]
     for shown in sorted({*range(contract.N_COLUMNS, n, hop), n}):
-        picture = np.zeros(contract.PICTURE_SHAPE, np.float32)
         width = min(shown, contract.N_COLUMNS)
-        picture[:, contract.N_COLUMNS - width :] = columns[:, shown - width : shown]
+        picture = newest(columns[:, :shown], contract.PICTURE_SHAPE)
+        frames = None if mels is None else newest(mels[:, : contract.MELS_PER_COLUMN * shown], contract.MELS_SHAPE)
         # The last window's words end with the recording, not with its last whole column.
         end = len(sound) if shown == n else contract.samples_of(shown) * RATIO
-        yield _window(picture, width, words, vectors, end)
+        yield _window(picture, frames, width, words, vectors, end)
 
 
-def window_of_words(said: list[str], vectors: WordVectors) -> Window:
+def newest(columns: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the newest columns (F, n) in an array of `shape` (F, T), at its right, zeros before them."""
+    held = np.zeros(shape, np.float32)
+    width = min(columns.shape[1], shape[1])
+    held[:, shape[1] - width :] = columns[:, columns.shape[1] - width :]
+    return held
+
+
+def window_of_words(said: list[str], vectors: WordVectors, *, with_mels: bool = False) -> Window:
     """Return the window of a line without sound, spoken at a plausible pace; its last 40 tokens are inside."""
     n_spoken = sum(token not in MARKS for token in said[-contract.N_WORDS :])
     length = min(round(n_spoken * WORD_S * contract.STREAM_RATE_HZ), WINDOW_SAMPLES)
     end = WINDOW_SAMPLES
     words = spread(said[-contract.N_WORDS :], end - max(1, length), end)
-    return _window(np.zeros(contract.PICTURE_SHAPE, np.float32), 0, words, vectors, end)
+    mels = np.zeros(contract.MELS_SHAPE, np.float32) if with_mels else None
+    return _window(np.zeros(contract.PICTURE_SHAPE, np.float32), mels, 0, words, vectors, end)
 
 
-def _window(picture: Picture, width: int, words: list[Word], vectors: WordVectors, end: int) -> Window:
+def _window(
+    picture: Picture, mels: Mels | None, width: int, words: list[Word], vectors: WordVectors, end: int
+) -> Window:
     matrix, mask, spans = word_matrix(words, vectors, end - WINDOW_SAMPLES, end)
     return Window(
         picture=picture,
+        mels=mels,
         columns=np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - width,
         words=matrix,
         word_mask=mask,

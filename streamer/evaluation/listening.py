@@ -115,20 +115,23 @@ class _Notes:
         del mood
 
 
-async def listen(
+async def listen(  # noqa: PLR0913  a recording and all that hears it
     joined: Joined,
     voice: Callable[[Samples], float],
     judge: Judge,
     vectors: WordVectors,
     rules: Rules,
     on_hop: Callable[[int], None] = lambda _: None,
+    *,
+    with_mels: bool = False,
 ) -> Course:
     """Return what the monitor estimated and showed at every hop of a joined recording.
 
-    `voice` gives the probability of voice of a block; `on_hop` hears how far the recording has been judged.
+    `voice` gives the probability of voice of a block; `on_hop` hears how far the recording has been judged; `with_mels`
+    says whether the judge takes mel frames.
     """
     timeline = SpeechTimeline(voice, rules.speech)
-    windower = Windower(timeline, vectors, rules.windows, lambda: 0.0)
+    windower = Windower(timeline, vectors, rules.windows, lambda: 0.0, with_mels=with_mels)
     hop_s = rules.windows.hop_columns * contract.LIVE_STEP_SAMPLES / contract.PICTURE_RATE_HZ
     rhythm = Rhythm(hop_s, lockstep=True, clock=lambda: 0.0)
     notes = _Notes(on_hop)

@@ -155,9 +155,10 @@ def _answer(bench: Bench, row: Row) -> Answer:
 
 def _windows(bench: Bench, row: Row) -> Iterator[Window]:
     if bench.modality == "words" or row.path is None:
-        return iter([examples.window_of_words(bench.said(row), bench.vectors)])
+        return iter([examples.window_of_words(bench.said(row), bench.vectors, with_mels=bench.classifier.wants_mels)])
     sound = bench.room.through(_sound(row), row, bench.chance(row))
-    return examples.windows_of(sound, bench.said(row), bench.vectors, bench.rules.windows.hop_columns)
+    hop, wants_mels = bench.rules.windows.hop_columns, bench.classifier.wants_mels
+    return examples.windows_of(sound, bench.said(row), bench.vectors, hop, with_mels=wants_mels)
 
 
 def _check(bench: Bench, row: Row) -> None:
@@ -228,6 +229,7 @@ def _course(
         bench.vectors,
         bench.rules,
         lambda end: on_hop(end, len(samples)),
+        with_mels=bench.classifier.wants_mels,
     )
     return asyncio.run(listened)
 

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.features.decimate import Decimator
+from streamer.features.mel import ColumnMels
 from streamer.features.spectrogram import ColumnStream
 from streamer.features.speech import BLOCK_SAMPLES, SpeechTimeline
 from streamer.features.words import WordVectors, word_matrix
 from streamer.network import contract
-from streamer.records import Chunk, Picture, Samples, Stage, State, Transcript, Window, Word
+from streamer.records import Chunk, Mels, Samples, Stage, State, Transcript, Window, Word
 
 RATIO = contract.SAMPLES_PER_PICTURE_SAMPLE
 
@@ -27,23 +29,44 @@ class WindowRules:
     """Speech that a window must hold."""
 
 
-class PictureRing:
-    """The last `contract.N_COLUMNS` columns, newest last; what is not yet heard is zero and masked."""
+class Ring:
+    """The last columns or frames, newest last; what is not yet heard is zero and masked."""
 
-    def __init__(self) -> None:
-        self._columns: Picture = np.zeros(contract.PICTURE_SHAPE, np.float32)
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._newest = np.zeros(shape, np.float32)
         self.n_heard = 0
 
-    def push(self, columns: Picture) -> None:
-        """Append (F, n) columns, n <= T."""
+    def push(self, columns: NDArray[np.float32]) -> None:
+        """Append (F, n) columns, n at most as many as there are."""
         n = columns.shape[1]
-        self._columns = np.concatenate((self._columns[:, n:], columns), axis=1)
+        self._newest = np.concatenate((self._newest[:, n:], columns), axis=1)
         self.n_heard += n
 
     @property
-    def picture(self) -> Picture:
-        """Return the picture; it is never written again, so it may be handed on without a copy."""
-        return self._columns
+    def newest(self) -> NDArray[np.float32]:
+        """Return the ring's content; it is never written again, so it may be handed on without a copy."""
+        return self._newest
+
+
+class MelRing:
+    """The mel frames of the columns in the picture, for a network that takes them."""
+
+    def __init__(self) -> None:
+        self._coming = ColumnMels()
+        self._ring = Ring(contract.MELS_SHAPE)
+
+    def hear(self, samples: Samples) -> None:
+        """Take the samples of which the next columns are made."""
+        self._coming.push(samples)
+
+    def push(self, n_columns: int) -> None:
+        """Append the frames of the next columns."""
+        self._ring.push(self._coming.take(n_columns))
+
+    @property
+    def newest(self) -> Mels:
+        """Return the frames; never written again."""
+        return self._ring.newest
 
 
 class Transcripts:
@@ -102,11 +125,14 @@ class Windower:
         vectors: WordVectors,
         rules: WindowRules,
         clock: Callable[[], float],
+        *,
+        with_mels: bool = False,
     ) -> None:
         self._timeline = timeline
         self._vectors = vectors
         self._rules = rules
         self._clock = clock
+        self._with_mels = with_mels
         self._transcripts = Transcripts()
         self._arrivals: deque[tuple[int, float]] = deque()
         """End and arrival of the chunks that hold the next window's end."""
@@ -136,11 +162,15 @@ class Windower:
 
     def _add(self, picture_samples: Samples, began: float) -> list[Window]:
         columns = self._columns.push(picture_samples)
+        if self._mels:
+            self._mels.hear(picture_samples)
         windows = []
         while columns.shape[1]:
             missing = self._rules.hop_columns - self._ring.n_heard % self._rules.hop_columns
-            self._ring.push(columns[:, :missing])
-            columns = columns[:, missing:]
+            heard, columns = columns[:, :missing], columns[:, missing:]
+            self._ring.push(heard)
+            if self._mels:
+                self._mels.push(heard.shape[1])
             if self._ring.n_heard % self._rules.hop_columns == 0:
                 now = self._clock()
                 windows.append(self._window(began))
@@ -150,7 +180,8 @@ class Windower:
     def _restart(self, start: int) -> None:
         self._decimator = Decimator()
         self._columns = ColumnStream()
-        self._ring = PictureRing()
+        self._ring = Ring(contract.PICTURE_SHAPE)
+        self._mels = MelRing() if self._with_mels else None
         self._first = self._next = self._start = self._end = start
 
     def _mend(self, chunk: Chunk) -> Samples:
@@ -174,7 +205,8 @@ class Windower:
         matrix, mask, spans = word_matrix(words, self._vectors, left_edge, end)
         utterance = self._timeline.utterance_at(end)
         return Window(
-            picture=self._ring.picture,
+            picture=self._ring.newest,
+            mels=self._mels.newest if self._mels else None,
             columns=np.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - n_shown,
             words=matrix,
             word_mask=mask,

@@ -24,14 +24,34 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-INPUT_SHAPES: Final[Shapes] = {
-    "picture": contract.PICTURE_SHAPE,
+PICTURE: Final = "picture"
+MELS: Final = "mels"
+SPEAKER: Final = "speaker"
+
+SOUND_SHAPES: Final[Shapes] = {PICTURE: contract.PICTURE_SHAPE, MELS: contract.MELS_SHAPE}
+"""What a network hears: one of these is its first input."""
+
+SHARED_SHAPES: Final[Shapes] = {
     "columns": (contract.N_COLUMNS,),
     "words": contract.WORDS_SHAPE,
     "word_mask": (contract.N_WORDS,),
     "word_spans": (contract.N_WORDS, 2),
 }
-"""Inputs of every network in their order, without the batch."""
+BOOLEAN_INPUTS: Final = ("columns", "word_mask")
+CROPPED_INPUTS: Final = (MELS, "columns")
+"""Inputs of a network that takes mels: their time axis is free, in steps of contract.POOLING_GRID_COLUMNS columns."""
+
+EMBEDDING_CAP: Final = 65_536
+"""Longest embedding that is believed."""
+
+INPUT_SHAPES: Final[Shapes] = {PICTURE: SOUND_SHAPES[PICTURE], **SHARED_SHAPES}
+"""Inputs of the paper's networks in their order, without the batch."""
+
+
+def input_shapes(sound: str, embedding_size: int | None) -> Shapes:
+    """Return the inputs of a network in their order; `embedding_size` is that of the speaker's mean, None without."""
+    speaker = {} if embedding_size is None else {SPEAKER: (embedding_size,)}
+    return {sound: SOUND_SHAPES[sound], **SHARED_SHAPES, **speaker}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +78,15 @@ class CorpusNote:
     corpus: str
     licence: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptationNote:
+    """How the running mean of the speaker's embeddings is kept (streamer.engines.speaker)."""
+
+    prior: float
+    strength: float
+    warm_up: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +120,9 @@ class Card:
     step_samples: int = contract.LIVE_STEP_SAMPLES
     """Picture samples between two columns."""
     shapes: Shapes = field(default_factory=lambda: dict(INPUT_SHAPES))
-    """Inputs that the network was made for, without the batch."""
+    """Inputs that the network was made for, in their order, without the batch; filled by export.save."""
+    adaptation: AdaptationNote | None = None
+    """None: the network hears every speaker as nobody in particular."""
     tensors: Shapes = field(default_factory=dict)
     """Shape of every tensor of the weights; filled by checkpoint.write."""
     files: Mapping[str, FileNote] = field(default_factory=dict)
@@ -111,6 +142,7 @@ def card_from_json(text: bytes, where: str) -> Card:
     if schema != SCHEMA:
         entries.refuse(f"schema is {schema!r:.60}, wanted {SCHEMA!r}")
     entries.only(["schema", *(f.name for f in fields(Card))])
+    adapts = entries.values.get("adaptation") is not None  # a card may be older than this entry
     card = Card(
         name=entries.text("name", NAME),
         network=entries.text("network", NAME),
@@ -127,6 +159,7 @@ def card_from_json(text: bytes, where: str) -> Card:
         vectors=None if entries.values.get("vectors", "") is None else _vectors(entries.inner("vectors")),
         step_samples=entries.count("step_samples", at_least=1),
         shapes=_shapes(entries.inner("shapes")),
+        adaptation=_adaptation(entries.inner("adaptation")) if adapts else None,
         tensors=_shapes(entries.inner("tensors")),
         files=_files(entries.inner("files")),
     )
@@ -149,11 +182,24 @@ def check(card: Card, entries: Entries) -> None:
         entries.refuse("wanted temperatures above 0, and head_weights from 0 up that are not all 0")
     if not 0 <= card.threshold < 1:
         entries.refuse(f"threshold is {card.threshold}, wanted 0 to under 1")
-    for name, shape in INPUT_SHAPES.items():
+    _check_inputs(card, entries)
+
+
+def _check_inputs(card: Card, entries: Entries) -> None:
+    wanted = input_shapes(MELS if MELS in card.shapes else PICTURE, None)
+    for name, shape in wanted.items():
         made_for = card.shapes.get(name)
         if made_for != shape:
             found = "missing" if made_for is None else shape_text(made_for)
             entries.refuse(f"input {name} is {found}, but this program makes {shape_text(shape)}")
+    names = tuple(card.shapes)
+    if names not in {tuple(wanted), (*wanted, SPEAKER)}:
+        entries.refuse(f"the inputs are {', '.join(names):.120}, wanted {', '.join(wanted)} and maybe {SPEAKER}")
+    speaker = card.shapes.get(SPEAKER, (1,))
+    if len(speaker) != 1 or not 0 < speaker[0] <= EMBEDDING_CAP:
+        entries.refuse(f"input {SPEAKER} is {shape_text(speaker)}, wanted one row of at most {EMBEDDING_CAP}")
+    if card.adaptation is not None and SPEAKER not in card.shapes:
+        entries.refuse(f"there is an adaptation, but no input {SPEAKER}")
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -169,6 +215,11 @@ def _corpus(entries: Entries, key: str) -> CorpusNote:
 def _vectors(note: Entries) -> VectorsNote:
     note.only(["name", "sha256"])
     return VectorsNote(note.text("name", NAME), note.text("sha256", SHA256))
+
+
+def _adaptation(note: Entries) -> AdaptationNote:
+    note.only([f.name for f in fields(AdaptationNote)])
+    return AdaptationNote(note.number("prior"), note.number("strength"), note.count("warm_up"))
 
 
 def _shapes(entries: Entries) -> dict[str, tuple[int, ...]]:

@@ -41,6 +41,23 @@ PICTURE_SHAPE: Final = (N_BANDS, N_COLUMNS)
 WORDS_SHAPE: Final = (WORD_DIMS, N_WORDS)
 """Axis 0 vector dimension, axis 1 old to new word."""
 
+N_MELS: Final = 80
+"""Bands of the mel frames that the speech encoder of `deep` takes (Whisper)."""
+
+MEL_SEGMENT_SAMPLES: Final = 200
+"""Samples under one mel frame, at the picture rate: 25 ms (Whisper)."""
+
+MEL_STEP_SAMPLES: Final = 80
+"""Picture samples between two mel frames: 10 ms (Whisper)."""
+
+MELS_PER_COLUMN: Final = LIVE_STEP_SAMPLES // MEL_STEP_SAMPLES
+
+MEL_LEAD_FRAMES: Final = (SEGMENT_SAMPLES - MEL_SEGMENT_SAMPLES) // MEL_STEP_SAMPLES + 1 - MELS_PER_COLUMN
+"""Mel frames that are whole before the first column's own two: 6."""
+
+MELS_SHAPE: Final = (N_MELS, MELS_PER_COLUMN * N_COLUMNS)
+"""Axis 0 low to high frequency, axis 1 old to new time."""
+
 POOLING_GRID_COLUMNS: Final = 4
 """2^P with P = 2: the estimate hop is a multiple of this many columns."""
 

@@ -6,30 +6,36 @@ this in a process of its own, so that torch never enters the monitor on the CPU 
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import nn
 
-from streamer.network import checkpoint, registry
-from streamer.network.card import INPUT_SHAPES, Card
+from streamer.network import checkpoint, contract, registry
+from streamer.network.card import CROPPED_INPUTS, MELS, Card, Shapes
 from streamer.network.entries import CheckpointError
 
-OUTPUT: Final = "logits"
+OUTPUTS: Final = ("logits", "embedding")
+"""Of networks that have both; the paper's have the first."""
+
+SHORTEST_COLUMNS: Final = 2 * contract.POOLING_GRID_COLUMNS
+"""Columns of the shortest sound that may be fed where the time axis is free."""
+
 WEIGHTS_KEY: Final = "weights_sha256"
 """Entry of the ONNX file's metadata that ties it to the weights it was exported from."""
 
 
 def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
-    """Return the network as one ONNX file with a free batch size.
+    """Return the network as one ONNX file with a free batch size, and a free time axis where it takes mels.
 
-    Inputs have the names of card.INPUT_SHAPES, though those a network does not use may be pruned; output "logits".
+    Inputs have the names of registry.inputs_of, though those a network does not use may be pruned; outputs `OUTPUTS`.
     The legacy exporter writes a dense layer that fails shape inference in ONNX Runtime 1.31, hence dynamo; batch 2 in
     the example, because the exporter takes a 1 for a constant.
     """
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    names = list(INPUT_SHAPES)
+    shapes = registry.inputs_of(network)
+    example = registry.example_inputs(shapes, 2)
     was_training = network.training
     network.eval()
     try:
@@ -38,12 +44,12 @@ def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network,
-                registry.example_inputs(2),
+                example,
                 dynamo=True,
                 external_data=False,
-                input_names=names,
-                output_names=[OUTPUT],
-                dynamic_shapes={name: {0: batch} for name in names},
+                input_names=list(shapes),
+                output_names=OUTPUTS[: len(registry.answers_of(network, example))],
+                dynamic_shapes=free_axes(shapes),
                 verbose=False,
             )
     finally:
@@ -55,8 +61,21 @@ def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
     return bytes(program.model_proto.SerializeToString())
 
 
+def free_axes(shapes: Shapes) -> tuple[dict[int, Any], ...]:
+    """Return which axes of each input may vary, as torch.export wants it."""
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    n_latent = torch.export.Dim("n_latent", min=2, max=contract.N_COLUMNS // contract.POOLING_GRID_COLUMNS)
+    columns = contract.POOLING_GRID_COLUMNS * n_latent
+    time = {MELS: {2: contract.MELS_PER_COLUMN * columns}, "columns": {1: columns}}
+    return tuple({0: batch, **(time[name] if MELS in shapes and name in CROPPED_INPUTS else {})} for name in shapes)
+
+
 def save(folder: Path, network: nn.Module, card: Card) -> Card:
-    """Write weights, ONNX file and card of a trained network into `folder`; return the card as written."""
+    """Write weights, ONNX file and card of a trained network into `folder`; return the card as written.
+
+    The card's inputs are filled in.
+    """
+    card = replace(card, shapes=registry.inputs_of(network))
     network_on_cpu = registry.restore(card, registry.tensors_of(network), f"model {card.name}")
     tensors = registry.tensors_of(network_on_cpu)
     card = checkpoint.write(folder, card, tensors)

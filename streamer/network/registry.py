@@ -1,6 +1,6 @@
 """The networks by name: made from a config, filled with checked weights, taken apart into tensors again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from streamer.network import checkpoint, stream
+from streamer.network import checkpoint, sides
 from streamer.network.attention import Attention, AttentionConfig
-from streamer.network.card import INPUT_SHAPES, Card, shape_text
+from streamer.network.card import BOOLEAN_INPUTS, INPUT_SHAPES, Card, Shapes, input_shapes, shape_text
+from streamer.network.deep import Deep
 from streamer.network.entries import CheckpointError
 from streamer.network.shallow import Shallow, ShallowConfig
-
-BOOLEAN_INPUTS: Final = ("columns", "word_mask")
+from streamer.network.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def _shallow(**config: Any) -> Shallow:  # noqa: ANN401  as above
 NETWORKS: Final[Mapping[str, Kind]] = {
     "attention": Kind(_attention, ("joint",)),
     "shallow": Kind(_shallow, ("joint",)),
-    "stream": Kind(stream.Stream, stream.HEADS),
+    "stream": Kind(Stream, sides.HEADS),
+    "deep": Kind(Deep, sides.HEADS),
 }
 
 
@@ -65,12 +66,25 @@ def tensors_of(network: nn.Module) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(tensor.detach().cpu()) for name, tensor in network.state_dict().items()}
 
 
-def example_inputs(batch: int) -> tuple[Tensor, ...]:
-    """Return inputs of the shared signature: zeros, with every column and word held."""
+def inputs_of(network: nn.Module) -> Shapes:
+    """Return what the network takes, by name, in its order, without the batch."""
+    if isinstance(network, sides.TwoSided):
+        return input_shapes(network.inputs[0], network.embedding_size)
+    return INPUT_SHAPES
+
+
+def example_inputs(shapes: Shapes, batch: int) -> tuple[Tensor, ...]:
+    """Return inputs of these shapes: zeros, with every column and word held."""
     return tuple(
         torch.ones((batch, *shape), dtype=torch.bool) if name in BOOLEAN_INPUTS else torch.zeros((batch, *shape))
-        for name, shape in INPUT_SHAPES.items()
+        for name, shape in shapes.items()
     )
+
+
+def answers_of(network: nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the logits (B, H, C) and, from networks that have one, the embedding of the sound (B, P)."""
+    answers: Tensor | tuple[Tensor, ...] = network(*inputs)
+    return (answers,) if isinstance(answers, Tensor) else answers
 
 
 def restore(card: Card, tensors: Mapping[str, NDArray[Any]], where: str) -> nn.Module:
@@ -86,15 +100,23 @@ def restore(card: Card, tensors: Mapping[str, NDArray[Any]], where: str) -> nn.M
     if heads != card.heads:
         message = f"{where}: network {card.network} has heads {heads}, its card says {card.heads}; train it again"
         raise CheckpointError(message)
+    shapes = inputs_of(network)
+    if dict(shapes) != dict(card.shapes):
+        message = f"{where}: network {card.network} takes {_told(shapes)}, its card says {_told(card.shapes)}; "
+        raise CheckpointError(message + "train it again")
     network.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()})
     network.eval()
     with torch.inference_mode():
-        answer = tuple(network(*example_inputs(1)).shape[1:])
+        answer = tuple(answers_of(network, example_inputs(shapes, 1))[0].shape[1:])
     if answer != (len(card.heads), len(card.labels)):
         told = f"{len(card.heads)} heads and {len(card.labels)} labels"
         message = f"{where}: network {card.network} answers {shape_text(answer)}, its card says {told}; train it again"
         raise CheckpointError(message)
     return network
+
+
+def _told(shapes: Shapes) -> str:
+    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items())
 
 
 def load(folder: Path) -> nn.Module:

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 import soundfile
 
+from streamer.engines.engine import blank_feed
 from streamer.features.decimate import Decimator
 from streamer.features.spectrogram import ColumnStream
 from streamer.features.words import WordVectors, word_matrix
@@ -37,13 +38,7 @@ def session() -> onnxruntime.InferenceSession:
 
 
 def blank() -> Feed:
-    return {
-        "picture": np.zeros((1, *contract.PICTURE_SHAPE), np.float32),
-        "columns": np.zeros((1, contract.N_COLUMNS), np.bool_),
-        "words": np.zeros((1, *contract.WORDS_SHAPE), np.float32),
-        "word_mask": np.zeros((1, contract.N_WORDS), np.bool_),
-        "word_spans": np.zeros((1, contract.N_WORDS, 2), np.float32),
-    }
+    return dict(blank_feed(checkpoint.read_card(MODEL).shapes).arrays)
 
 
 def answer(session: onnxruntime.InferenceSession, feed: Feed) -> np.ndarray:

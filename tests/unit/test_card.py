@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.network.card import LABEL_SETS, Card, VectorsNote, card_from_json, card_to_json, shape_text
+from streamer.network.card import (
+    LABEL_SETS,
+    SHARED_SHAPES,
+    AdaptationNote,
+    Card,
+    VectorsNote,
+    card_from_json,
+    card_to_json,
+    input_shapes,
+    shape_text,
+)
 from streamer.network.entries import CheckpointError
 from tests.networks import card
 
@@ -29,14 +39,18 @@ def refusal(changed: object) -> str:
     temperature=st.floats(0.01, 100),
     command=st.text(),
     vectors=st.none() | st.builds(VectorsNote, st.just("words-en"), st.just("0" * 64)),
+    sound=st.sampled_from(["picture", "mels"]),
+    adaptation=st.none() | st.builds(AdaptationNote, st.floats(0, 9), st.floats(0, 1), st.integers(0, 9)),
     figures=st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.floats(0, 1))),
 )
-def test_what_was_written_is_read(
+def test_what_was_written_is_read(  # noqa: PLR0917  what hypothesis draws
     labels: tuple[str, ...],
     threshold: float,
     temperature: float,
     command: str,
     vectors: VectorsNote | None,
+    sound: str,
+    adaptation: AdaptationNote | None,
     figures: dict[str, Any],
 ) -> None:
     made = Card(
@@ -52,12 +66,20 @@ def test_what_was_written_is_read(
         command=command,
         vectors=vectors,
         figures=figures,
+        shapes=input_shapes(sound, 576 if adaptation else None),
+        adaptation=adaptation,
         tensors={"scale": (), "f.weight": (32, 32, 1)},
     )
     assert card_from_json(card_to_json(made), "card.json") == made
 
 
-@pytest.mark.parametrize("key", [*entries()])
+def test_a_card_older_than_adaptation_has_none() -> None:
+    older = entries()
+    del older["adaptation"]
+    assert card_from_json(json.dumps(older).encode(), "card.json") == card()
+
+
+@pytest.mark.parametrize("key", [key for key in entries() if key != "adaptation"])
 def test_every_entry_is_needed(key: str) -> None:
     changed = entries()
     del changed[key]
@@ -127,6 +149,37 @@ def test_a_network_for_other_pictures_is_refused() -> None:
     )
     del changed["shapes"]["picture"]
     assert "input picture is missing, but" in refusal(changed)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        ({"mels": [80, 799]}, "input mels is 80x799, but this program makes 80x800"),
+        (
+            {"picture": [200, 400], "mels": [80, 800]},
+            "the inputs are columns, words, word_mask, word_spans, picture, mels, wanted mels, columns, words",
+        ),
+        (
+            {"mels": [80, 800], "speaker": [3, 4]},
+            "the inputs are columns, words, word_mask, word_spans, mels, speaker, ",
+        ),
+    ],
+)
+def test_other_inputs_are_refused(shapes: dict[str, list[int]], said: str) -> None:
+    shared = {name: list(shape) for name, shape in SHARED_SHAPES.items()}
+    assert f"card.json: {said}" in refusal(entries() | {"shapes": shared | shapes})
+
+
+@pytest.mark.parametrize("speaker", [[3, 4], [], [0], [65_537]])
+def test_a_speaker_is_one_row(speaker: list[int]) -> None:
+    shapes = {name: list(shape) for name, shape in input_shapes("picture", 4).items()}
+    assert "input speaker is " in refusal(entries() | {"shapes": shapes | {"speaker": speaker}})
+
+
+def test_adaptation_needs_a_network_that_takes_a_speaker() -> None:
+    adaptation = {"prior": 3.0, "strength": 1.0, "warm_up": 2}
+    assert "there is an adaptation, but no input speaker" in refusal(entries() | {"adaptation": adaptation})
+    assert "adaptation: warm_up is 1.5" in refusal(entries() | {"adaptation": adaptation | {"warm_up": 1.5}})
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[" * 100_000])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from streamer.engines.classifier import Choice, Classifier, find_model
-from streamer.engines.engine import Feed, Logits
+from streamer.engines.engine import Answer, Feed, Logits
 from streamer.engines.exported import key
 from streamer.engines.verdict import Calibration
 from streamer.errors import ModelError, UsageError
@@ -60,9 +60,9 @@ class Says:
         self.logits: Logits = np.array([logits], np.float32)
         self.threads: set[str] = set()
 
-    def run(self, feed: Feed) -> Logits:
+    def run(self, feed: Feed) -> Answer:
         self.threads.add(threading.current_thread().name)
-        return self.logits
+        return Answer(self.logits, None)
 
 
 def saying(*logits: float) -> Classifier:

@@ -1,24 +1,66 @@
 """Windows as the networks take them."""
 
-import numpy as np
+from dataclasses import replace
 
-from streamer.engines.engine import blank_feed, feed_of
-from streamer.network.card import INPUT_SHAPES
-from tests.networks import inputs, window
+import numpy as np
+import pytest
+
+from streamer.engines.engine import SHORTEST_COLUMNS, blank_feed, fed_columns, feed_of
+from streamer.network import contract, export, registry
+from streamer.network.card import INPUT_SHAPES, Shapes
+from tests.networks import inputs, network, window
+
+STREAM = registry.inputs_of(network("stream"))
+DEEP = registry.inputs_of(network("deep"))
 
 
 def test_a_window_is_fed_under_the_names_of_the_signature() -> None:
     fed = window()
-    feed = feed_of(fed)
-    assert (feed["picture"][0] == fed.picture).all()
-    assert (feed["word_spans"][0] == fed.word_spans).all()
-    assert (feed["columns"][0] == fed.columns).all()
+    feed = feed_of(fed, INPUT_SHAPES)
+    assert (feed.arrays["picture"][0] == fed.picture).all()
+    assert (feed.arrays["word_spans"][0] == fed.word_spans).all()
+    assert (feed.arrays["columns"][0] == fed.columns).all()
+    assert (feed.end, feed.utterance) == (fed.end, fed.utterance)
 
 
-def test_both_feeds_have_shapes_and_types_of_the_signature() -> None:
-    wanted = {name: array.numpy() for name, array in zip(INPUT_SHAPES, inputs(1), strict=True)}
-    for feed in (feed_of(window()), blank_feed()):
-        assert list(feed) == list(INPUT_SHAPES)
-        for name, array in feed.items():
+@pytest.mark.parametrize("shapes", [INPUT_SHAPES, STREAM, DEEP])
+def test_both_feeds_have_shapes_and_types_of_the_signature(shapes: Shapes) -> None:
+    wanted = {name: array.numpy() for name, array in zip(shapes, inputs(1, 0, shapes), strict=True)}
+    for feed in (feed_of(window(n_columns=contract.N_COLUMNS), shapes), blank_feed(shapes)):
+        assert list(feed.arrays) == list(shapes)
+        for name, array in feed.arrays.items():
             assert (array.shape, array.dtype) == (wanted[name].shape, wanted[name].dtype)
             assert np.isfinite(array).all()
+
+
+def test_the_speaker_is_nobody_unless_somebody_is_given() -> None:
+    assert not feed_of(window(), STREAM).arrays["speaker"].any()
+    mean = np.arange(STREAM["speaker"][0], dtype=np.float32)
+    assert (feed_of(window(), STREAM, mean).arrays["speaker"] == mean[np.newaxis]).all()
+    assert "speaker" not in feed_of(window(), INPUT_SHAPES, mean).arrays
+
+
+@pytest.mark.parametrize(("n_heard", "n_fed"), [(0, 8), (1, 8), (8, 8), (9, 12), (200, 200), (397, 400), (400, 400)])
+def test_mels_are_fed_only_where_something_was_heard(n_heard: int, n_fed: int) -> None:
+    fed = window(n_columns=n_heard)
+    assert fed_columns(fed.columns) == n_fed
+    arrays = feed_of(fed, DEEP).arrays
+    assert arrays["mels"].shape == (1, 80, 2 * n_fed)
+    assert fed.mels is not None
+    assert (arrays["mels"][0] == fed.mels[:, -2 * n_fed :]).all()
+    assert (arrays["columns"][0] == fed.columns[-n_fed:]).all()
+
+
+def test_a_hole_in_what_was_heard_is_fed_too() -> None:
+    columns = np.zeros(contract.N_COLUMNS, np.bool_)
+    columns[[300, 390]] = True
+    assert fed_columns(columns) == 100
+
+
+def test_a_window_without_mels_is_no_food_for_deep() -> None:
+    with pytest.raises(ValueError, match="takes mels"):
+        feed_of(replace(window(), mels=None), DEEP)
+
+
+def test_the_shortest_feed_is_the_one_that_can_be_exported() -> None:
+    assert SHORTEST_COLUMNS == export.SHORTEST_COLUMNS

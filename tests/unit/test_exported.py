@@ -10,6 +10,7 @@ from streamer.engines.exported import check_needs, exported_once, key
 from streamer.engines.onnx_engine import OnnxEngine
 from streamer.errors import ModelError
 from streamer.network import checkpoint
+from streamer.network.card import input_shapes
 from tests.networks import card, write_weights
 
 
@@ -35,6 +36,7 @@ def test_other_weights_or_settings_are_another_network(tmp_path: Path) -> None:
     second = checkpoint.read_card(write_weights(tmp_path, card("b"), seed=2))
     assert key(first) != key(second)
     assert key(first) != key(replace(first, config={}))
+    assert key(first) != key(replace(first, shapes=input_shapes("picture", 4)))
     assert key(first) == key(replace(first, name="b", threshold=0.1))
 
 

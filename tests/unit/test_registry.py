@@ -8,16 +8,19 @@ import pytest
 import torch
 
 from streamer.network import checkpoint, registry
-from streamer.network.card import LABEL_SETS, Card
+from streamer.network.card import INPUT_SHAPES, LABEL_SETS, Card, Shapes
 from streamer.network.entries import CheckpointError
-from tests.networks import answer, card, inputs, network, write_weights
+from tests.networks import answer, answers, card, inputs, network, write_weights
 
 
 @pytest.mark.parametrize("kind", registry.NETWORKS)
 def test_every_network_answers_with_its_heads(kind: str) -> None:
     config = {"n_classes": 7}
-    logits = answer(network(kind, config), inputs(2))
+    net = network(kind, config)
+    shapes = registry.inputs_of(net)
+    logits, *embedding = answers(net, inputs(2, 0, shapes))
     assert logits.shape == (2, len(registry.NETWORKS[kind].heads), 7)
+    assert [tuple(one.shape[1:]) for one in embedding] == ([shapes["speaker"]] if "speaker" in shapes else [])
 
 
 def test_a_saved_network_answers_as_before(tmp_path: Path) -> None:
@@ -52,8 +55,26 @@ def test_a_card_that_does_not_fit_its_network_is_refused() -> None:
     assert "answers 1x6, its card says 1 heads and 7 labels" in refusal(seven, tensors)
 
 
+def test_a_card_of_other_inputs_is_refused_before_the_network_runs() -> None:
+    tensors = registry.tensors_of(network("stream"))
+    made = replace(card("s", "stream", {}), labels=LABEL_SETS[1])
+    assert "speaker 576" in shape_names(made.shapes)
+    registry.restore(made, tensors, "weights")
+    said = refusal(replace(made, shapes=INPUT_SHAPES), tensors)
+    assert said == (
+        f"weights: network stream takes {shape_names(made.shapes)}, its card says {shape_names(INPUT_SHAPES)}; "
+        "train it again"
+    )
+
+
+def shape_names(shapes: Shapes) -> str:
+    return ", ".join(f"{name} {'x'.join(str(side) for side in shape)}" for name, shape in shapes.items())
+
+
 def test_unknown_networks_and_settings_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="there is no network 'deepest', known are attention, shallow, stream"):
+    with pytest.raises(
+        CheckpointError, match="there is no network 'deepest', known are attention, shallow, stream, deep"
+    ):
         registry.create("deepest", {})
     with pytest.raises(CheckpointError, match=r"network shallow cannot be made from its card's config .*colour"):
         registry.create("shallow", {"colour": "red"})

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from streamer.network import contract
-from streamer.network.stream import GRID, HEADS, Attention, Stream
+from streamer.network.sides import GRID, HEADS, Attention
+from streamer.network.stream import Stream
 
-Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def network() -> Stream:
@@ -28,12 +29,14 @@ def inputs(batch: int = 2) -> Inputs:
     word_mask = torch.arange(contract.N_WORDS).expand(batch, -1) >= 30
     starts = torch.linspace(150, 380, contract.N_WORDS)
     spans = torch.stack((starts, starts + 10), dim=-1).expand(batch, -1, -1)
-    return picture, columns, words, word_mask, spans.clone()
+    speaker = torch.randn(batch, network().embedding_size, generator=generator)
+    return picture, columns, words, word_mask, spans.clone(), speaker
 
 
 @torch.inference_mode()
 def answer(made: Stream, given: Inputs) -> Tensor:
-    return made(*given)  # type: ignore[no-any-return]
+    logits: Tensor = made(*given)[0]
+    return logits
 
 
 def test_shape_and_size() -> None:
@@ -44,11 +47,11 @@ def test_shape_and_size() -> None:
 
 def test_what_is_masked_has_no_influence_even_if_it_is_no_number() -> None:
     made, given = network(), inputs()
-    picture, columns, words, word_mask, spans = (x.clone() for x in given)
+    picture, columns, words, word_mask, spans, speaker = (x.clone() for x in given)
     picture[:, :, :120] = torch.nan
     words[:, :, :30] = torch.nan
     spans[:, :30] = torch.nan
-    spoiled = answer(made, (picture, columns, words, word_mask, spans))
+    spoiled = answer(made, (picture, columns, words, word_mask, spans, speaker))
     torch.testing.assert_close(spoiled, answer(made, given), rtol=0, atol=0)
 
 
@@ -74,7 +77,7 @@ def test_each_head_hears_only_its_own_evidence() -> None:
 
 def test_word_times_matter_only_where_known() -> None:
     made, given = network(), inputs()
-    unknown = answer(made, (*given[:4], torch.zeros_like(given[4])))
+    unknown = answer(made, (*given[:4], torch.zeros_like(given[4]), given[5]))
     assert not torch.allclose(unknown[:, 0], answer(made, given)[:, 0], atol=1e-6)
     torch.testing.assert_close(unknown[:, 1:], answer(made, given)[:, 1:])
 
@@ -82,7 +85,7 @@ def test_word_times_matter_only_where_known() -> None:
 def test_a_latent_column_depends_on_its_own_columns_alone() -> None:
     """The law that a cached form rests on: the same sound gives the same latent column wherever the window stands."""
     made = network()
-    picture, _, _, _, _ = inputs(1)
+    picture = inputs(1)[0]
     heard = torch.ones(1, contract.N_COLUMNS, dtype=torch.bool)
     with torch.inference_mode():
         whole, _ = made.sound(picture, heard)

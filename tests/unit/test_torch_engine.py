@@ -15,11 +15,12 @@ from tests.networks import window, write_weights
 def test_it_runs_the_network_of_the_card(tmp_path: Path) -> None:
     folder = write_weights(tmp_path)
     made = checkpoint.read_card(folder)
-    feed = feed_of(window())
-    logits = TorchEngine(checkpoint.read_tensors(folder, made), made, "cpu").run(feed)
+    feed = feed_of(window(), made.shapes)
+    answer = TorchEngine(checkpoint.read_tensors(folder, made), made, "cpu").run(feed)
     with torch.inference_mode():
-        wanted = registry.load(folder)(*(torch.from_numpy(array) for array in feed.values()))
-    assert (logits == wanted[0].numpy()).all()
+        wanted = registry.load(folder)(*(torch.from_numpy(array) for array in feed.arrays.values()))
+    assert (answer.logits == wanted[0].numpy()).all()
+    assert answer.embedding is None
 
 
 def test_weights_that_do_not_fit_are_refused_by_layer(tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ def loudness(block: Samples) -> float:
 class Ear:
     """A timeline and a windower, fed together as the monitor feeds them."""
 
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0, *, with_mels: bool = False) -> None:
         self.timeline = SpeechTimeline(loudness)
-        self.windower = Windower(self.timeline, vectors(), WindowRules(), clock)
+        self.windower = Windower(self.timeline, vectors(), WindowRules(), clock, with_mels=with_mels)
 
     def hear(self, samples: Samples, start: int = 0, *, muted: bool = False, silent: bool = False) -> list[Window]:
         chunk = Chunk(samples, start, captured_s=(start + len(samples)) / RATE, muted=muted, silent_device=silent)

@@ -1,0 +1,63 @@
+"""The network `deep`: as `stream`, but its columns come from the first blocks of a speech encoder.
+
+Legend: B batch, T columns (up to 400), D sound channels (768), N latent columns (one per 4 columns).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from streamer.network import contract
+from streamer.network.encoder import Encoder
+from streamer.network.sides import GRID, Trunk, TwoSided
+from streamer.network.words import WordEncoder
+
+
+class EncodedSound(Trunk):
+    """Mel frames to latent columns: the encoder's frames, averaged four by four."""
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(self, n_blocks: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(n_blocks)
+        self.channels = self.encoder.channels
+        self.receptive_columns = GRID
+        self.register_buffer("centre", torch.zeros(self.channels, 1))
+        self.register_buffer("spread", torch.ones(self.channels, 1))
+
+    def standardised(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, D, N) centred and scaled by what training sound is like, zero where masked."""
+        return (latent - self.centre) / self.spread * mask[:, None]
+
+    def forward(self, mels: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return latent columns (B, D, N), zero where masked, and their mask (B, N).
+
+        Shapes: mels (B, 80, 2 T), columns (B, T) bool, T a multiple of 4.
+        """
+        frames = self.encoder(mels, columns)
+        share = functional.avg_pool1d(columns[:, None].to(mels.dtype), GRID)  # (B, 1, N)
+        latent = functional.avg_pool1d(frames, GRID) / share.clamp(min=1.0 / GRID)
+        mask = share[:, 0] > 0
+        return self.standardised(latent, mask), mask
+
+
+class Deep(TwoSided):
+    """Mel frames, words and their time to three rows of logits."""
+
+    sound: EncodedSound
+    inputs = ("mels", "columns", "words", "word_mask", "word_spans", "speaker")
+
+    def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
+        self,
+        n_classes: int = contract.N_EMOTIONS + 1,
+        n_encoder_blocks: int = 2,
+        word_channels: int = 192,
+        n_word_blocks: int = 3,
+        attention_width: int = 64,
+        summary: int = 128,
+        dropout: float = 0.15,
+    ) -> None:
+        trunk = EncodedSound(n_encoder_blocks)
+        super().__init__(trunk, WordEncoder(word_channels, n_word_blocks), attention_width, summary, dropout, n_classes)
