@@ -112,8 +112,16 @@ def test_a_trained_network_becomes_a_model_folder(material: crosspairs.Material,
 
 MOSEI = [
     mosei_files.Video(
-        "train000000", [(0.0, 3.0, {"happy": 2.0, "sad": 1.0}), (4.0, 6.0, {}), (6.0, 8.0, {"anger": 1.0})]
+        "train000000",
+        [
+            (0.0, 3.0, {"happy": 2.0, "sad": 1.0}),
+            (4.0, 6.0, {}),
+            (6.0, 8.0, {"anger": 1.0}),
+            (30.0, 32.0, {"sad": 1.0}),  # after the end of the recording
+        ],
+        [("glad", 0.5, 1.0), ("cross", 6.5, 7.0)],
     ),
+    mosei_files.Video("train_mute0", [(0.0, 2.0, {"fear": 3.0})]),
     mosei_files.Video("valid000000", [(0.0, 2.0, {"fear": 1.0, "disgust": 1.0}), (2.0, 4.0, {"surprise": 0.5})]),
     mosei_files.Video("test0000000", [(0.0, 2.0, {"fear": 1.0})], [("no", 0.5, 1.0)]),
 ]
@@ -121,9 +129,9 @@ MOSEI = [
 
 def test_a_network_trains_on_prepared_mosei(tmp_path: Path) -> None:
     mosei_files.write(tmp_path / "csd", MOSEI)
-    splits = {"train000000": "train", "valid000000": "valid", "test0000000": "test"}
+    splits = {"train000000": "train", "train_mute0": "train", "valid000000": "valid", "test0000000": "test"}
     mosei_files.write_folds(tmp_path / "csd" / "folds.csv", splits)
-    for name in splits:
+    for name in set(splits) - {"train_mute0"}:
         mosei_files.write_tones(tmp_path / "wav" / f"{name}.wav", 9.0, [(0.0, 8.0, 800.0)])
     prepare.prepare(prepare.Job(tmp_path / "csd", tmp_path / "wav", tmp_path / "out"), lambda _done, _of: None)
     plan = paper.Plan("tiny", "shallow", recipe.Recipe(epochs=1, batch=2), data="mosei", profile="1-D")
@@ -133,7 +141,10 @@ def test_a_network_trains_on_prepared_mosei(tmp_path: Path) -> None:
     assert isinstance(train, moseiwindows.MoseiWindows)
     assert isinstance(valid, moseiwindows.MoseiWindows)
     assert [contract.EMOTIONS[label] for label in train.labels] == ["happy", "angry"]
-    assert (train.n_none, valid.n_ties, train.vectors) == (1, 1, "glove_vectors")
+    assert (train.n_segments, train.n_none, train.n_silent, train.vectors) == (5, 1, 2, "glove_vectors")
+    assert (valid.n_ties, valid.n_silent) == (1, 0)
+    assert train.segments.tolist() == [0, 2]
+    assert train.batch(np.arange(2), 0, 0).inputs[1].any(1).all()
     assert [contract.EMOTIONS[label] for label in valid.labels] == ["surprised"]
     network = variants.make(variants.settings("shallow", "1-D", {"dense": [8]}))
     before = [p.clone() for p in network.parameters()]
@@ -142,3 +153,31 @@ def test_a_network_trains_on_prepared_mosei(tmp_path: Path) -> None:
     assert fit.logits_of(network, sets["test"], CPU.device).shape == (1, contract.N_EMOTIONS)
     with pytest.raises(SourceError, match="holds no whole train"):
         moseiwindows.MoseiWindows(tmp_path, "train")
+
+
+def test_words_of_other_segments_and_no_words(tmp_path: Path) -> None:
+    said = [(f"word{at}", at + 0.2, at + 0.6) for at in range(8)]
+    video = mosei_files.Video("test0000000", [(at + 0.0, at + 0.9, {"fear": 1.0}) for at in range(8)], said)
+    mosei_files.write(tmp_path / "csd", [video])
+    mosei_files.write_folds(tmp_path / "csd" / "folds.csv", {"test0000000": "test"})
+    mosei_files.write_tones(tmp_path / "wav" / "test0000000.wav", 9.0, [(0.0, 8.0, 800.0)])
+    prepare.prepare(prepare.Job(tmp_path / "csd", tmp_path / "wav", tmp_path / "out"), lambda _done, _of: None)
+    own, others, none = (
+        moseiwindows.MoseiWindows(tmp_path / "out", "test", mode=mode) for mode in ("match", "shuffled", "none")
+    )
+    rows = np.arange(8)
+    own_words, other_words = (data.batch(rows, 0, 0).inputs[2] for data in (own, others))
+    assert not torch.equal(own_words, other_words)
+    assert torch.equal(own_words[others.partners(0, 0)], other_words)
+    assert torch.equal(others.batch(rows, 5, 6).inputs[2], other_words)
+    assert torch.equal(own.batch(rows, 0, 0).inputs[0], others.batch(rows, 0, 0).inputs[0])
+    assert not none.batch(rows, 0, 0).inputs[3].any()
+    assert own.texts == [f"word{at}" for at in range(8)]
+
+
+def test_mosei_without_sound_is_refused(tmp_path: Path) -> None:
+    mosei_files.write(tmp_path / "csd", MOSEI)
+    mosei_files.write_folds(tmp_path / "csd" / "folds.csv", {"train000000": "train"})
+    prepare.prepare(prepare.Job(tmp_path / "csd", None, tmp_path / "out"), lambda _done, _of: None)
+    with pytest.raises(SourceError, match="prepared without sound"):
+        moseiwindows.MoseiWindows(tmp_path / "out", "train")

@@ -13,10 +13,11 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 from streamer.network import contract
 from tests.harness import small_corpora
 from tests.house import ROOT
-from tools.studies import page, plan, report, results, runs, scores
-from tools.training import crosspairs, fit, parallel
+from tools.studies import grounds, page, plan, report, results, runs, scores
+from tools.training import fit, parallel
 
 VECTORS = ROOT / "models" / "words-en"
+TOLD = grounds.Telling("t", "synthetic pairing", "pairs", "speaker", "P. p", "m", "r", "d")
 TINY = plan.Size(seeds=1, epochs=1, epoch_rows=32, per_clip=1)
 
 
@@ -79,13 +80,14 @@ def comparison(low: float, high: float) -> dict[str, object]:
 
 
 def test_the_verdict_says_plainly_who_wins() -> None:
+    pairs = TOLD
     modern, papers = (f"attention-{recipe} / shallow-{recipe}" for recipe in (plan.MODERN, plan.PAPER))
-    assert results.verdict({modern: comparison(-0.2, -0.1)}).startswith("Attention does not beat")
-    assert results.verdict({modern: comparison(-0.1, 0.1)}).startswith("Attention does not beat")
+    assert results.verdict({modern: comparison(-0.2, -0.1)}, pairs).startswith("Attention does not beat")
+    assert results.verdict({modern: comparison(-0.1, 0.1)}, pairs).startswith("Attention does not beat")
     both = {modern: comparison(0.1, 0.2), papers: comparison(0.1, 0.2)}
-    assert results.verdict(both).startswith("Attention beats the shallow baseline here, on synthetic pairing")
-    assert "one of the two recipes only" in results.verdict(both | {papers: comparison(-0.1, 0.1)})
-    assert "no finished comparison" in results.verdict({})
+    assert results.verdict(both, pairs).startswith("Attention beats the shallow baseline here, on synthetic pairing")
+    assert "one of the two recipes only" in results.verdict(both | {papers: comparison(-0.1, 0.1)}, pairs)
+    assert "no finished comparison" in results.verdict({}, pairs)
 
 
 class Reader(HTMLParser):
@@ -128,21 +130,19 @@ def check_folder(out: Path) -> Reader:
 @pytest.mark.timeout(400)
 def test_a_small_study_from_clips_to_report(tmp_path: Path) -> None:
     small_corpora.write(tmp_path / "in", clips=2)
-    step = contract.PAPER_STEP_SAMPLES
-    material = crosspairs.prepare(tmp_path / "in", tmp_path, VECTORS, step)
+    ground = grounds.pairs(tmp_path / "in", tmp_path, VECTORS)
     where = (tmp_path, "1-D", parallel.Place(torch.device("cpu")))
     said: list[str] = []
     for row in (plan.SHALLOW, plan.ATTENTION, plan.EVEN):
-        runs.do(row, 1, TINY, material, where, fit.Ears(row=said.append))
+        runs.do(row, 1, TINY, ground, where, fit.Ears(row=said.append))
     assert len(said) == 3
-    runs.do(plan.SHALLOW, 1, TINY, material, where, fit.Ears(row=said.append))
+    runs.do(plan.SHALLOW, 1, TINY, ground, where, fit.Ears(row=said.append))
     assert len(said) == 3  # what is done is not done again
-    vocabulary = (VECTORS / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
-    source = report.Source(tmp_path, TINY, "1-D", material, vocabulary, "python tools/study.py")
+    source = report.Source(tmp_path, TINY, "1-D", ground, "python tools/study.py")
     verdict = report.write(source, tmp_path / "out")
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert found["verdict"] == verdict
-    assert found["test"]["pairs"] == 12
+    assert found["test"]["rows"] == 12
     assert "attention-paper, seed 1" in found["missing"]
     assert set(found["rows"]) == {"shallow-modern", "attention-modern", "attention-even"}
     assert set(found["attention"]) == {"attention-modern"}

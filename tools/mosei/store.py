@@ -178,6 +178,13 @@ class Prepared:
         else:
             picture = np.zeros((n, *contract.PICTURE_SHAPE), np.float32)
             columns = np.zeros((n, contract.N_COLUMNS), np.bool_)
+        return {"picture": picture, "columns": columns, **self.words(rows)}
+
+    def words(self, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        """Return the half of a batch that was said: words, word_mask, word_spans."""
         words = self.arrays["words"][rows].astype(np.float32)
-        mask, spans = self.arrays["word_mask"][rows], self.arrays["word_spans"][rows]
-        return {"picture": picture, "columns": columns, "words": words, "word_mask": mask, "word_spans": spans}
+        return {
+            "words": words,
+            "word_mask": self.arrays["word_mask"][rows],
+            "word_spans": self.arrays["word_spans"][rows],
+        }

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from streamer.features import spectrogram
 from streamer.network import contract
 from tools.studies.runs import Example
 
@@ -74,15 +73,17 @@ def _picture(axes: Axes, columns: NDArray[np.floating[Any]], label: str, figure:
     figure.colorbar(drawn, ax=axes, label=label, pad=0.01)
 
 
-def spectrograms(sound: NDArray[np.float32], folder: Path, name: str = "figure-3-spectrograms") -> str:
-    """Draw a clip's power before the logarithm and the picture after it (Figure 3). `sound` at picture rate."""
-    power = spectrogram.power_columns(sound, contract.PAPER_STEP_SAMPLES)[:, 1:]
-    bands = power.reshape(len(power), contract.N_BANDS, 2).sum(axis=2).T
-    after = spectrogram.picture_columns(sound, contract.PAPER_STEP_SAMPLES)
+def spectrograms(
+    power: NDArray[np.floating[Any]],
+    after: NDArray[np.floating[Any]],
+    folder: Path,
+    name: str = "figure-3-spectrograms",
+) -> str:
+    """Draw a row's power (F, n) before the logarithm and the picture (F, n) after it (Figure 3)."""
     with styled():
         figure = Figure(figsize=(7.2, 4.8), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
-        _picture(upper, bands / bands.max(), "power, share of the largest", figure)
+        _picture(upper, power / power.max(), "power, share of the largest", figure)
         upper.set_title("before the logarithm: a few loud cells and nothing else")
         _picture(lower, after, "picture, 0 to 1 over 80 dB", figure)
         lower.set_title("after the logarithm, as the networks see it: silence is 0")
@@ -98,7 +99,9 @@ def attention(one: Example, folder: Path, name: str = "figure-2-attention") -> s
         ratios = (2.2, 0.45 * len(one.words) + 0.4, 1.1)
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=ratios)
         _picture(top, one.picture, "picture", figure)
-        top.set_title(f"sound: {one.corpora[0]}, {one.label}; words: {one.corpora[1]}; answered: {one.answer}")
+        sound, words = one.places
+        origin = f"video {sound}, {one.label}" if sound == words else f"sound: {sound}, {one.label}; words: {words}"
+        top.set_title(f"{origin}; answered: {one.answer}")
         seconds = one.picture.shape[1] * STEP_S
         span = (0.0, seconds, len(one.words) - 0.5, -0.5)
         peak = max(2.0 / one.matrix.shape[1], float(one.matrix.max()))
@@ -117,8 +120,8 @@ def attention(one: Example, folder: Path, name: str = "figure-2-attention") -> s
         return save(figure, folder, name)
 
 
-def recalls(rows: Sequence[tuple[str, float, tuple[float, float], Floats]], folder: Path) -> str:
-    """Draw mean recall per row with its interval and each seed: (title, mean, interval, seeds)."""
+def recalls(rows: Sequence[tuple[str, float, tuple[float, float], Floats]], folder: Path, told: str) -> str:
+    """Draw mean recall per row with its interval and each seed: (title, mean, interval, seeds); `told`: of what."""
     with styled():
         figure = Figure(figsize=(7.2, 0.9 + 0.36 * len(rows)), layout="constrained")
         axes = figure.subplots()
@@ -131,7 +134,7 @@ def recalls(rows: Sequence[tuple[str, float, tuple[float, float], Floats]], fold
         axes.set_yticks(range(len(rows)), [title for title, *_ in rows])
         axes.set_ylim(len(rows) - 0.4, -1.1)
         axes.set_xlim(left=0.0)
-        axes.set_xlabel("mean recall, synthetic pairing (bar: 95 % by speaker; dots: seeds)")
+        axes.set_xlabel(f"mean recall, {told}; dots: seeds")
         return save(figure, folder, "recalls")
 
 

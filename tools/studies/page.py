@@ -38,7 +38,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, s
     )
 
 
-def paper_table(found: Mapping[str, Any], caption: str) -> str:
+def paper_table(found: Mapping[str, Any], caption: str, unit: str) -> str:
     """Return Table 1 or 2: precision, recall, F1 per class, averages, overall and class accuracy."""
     rows = [
         [name, f"{one['precision']:.3f}", f"{one['recall']:.3f}", f"{one['f1']:.3f}", f"{one['support']:.0f}"]
@@ -50,7 +50,7 @@ def paper_table(found: Mapping[str, Any], caption: str) -> str:
     rows.append(["overall accuracy", "", f"{found['overall_accuracy']:.3f}", "", total])
     rows.append(["class accuracy as mean recall", "", f"{found['mean_recall']:.3f}", "", total])
     rows.append(["class accuracy as macro-F1", "", "", f"{found['macro_f1']:.3f}", total])
-    return table(("class", "precision", "recall", "F1", "pairs"), rows, caption, sums=5)
+    return table(("class", "precision", "recall", "F1", unit), rows, caption, sums=5)
 
 
 def rows_table(results: Mapping[str, Any], attention: Mapping[str, Mapping[str, float]]) -> str:
@@ -76,12 +76,13 @@ def rows_table(results: Mapping[str, Any], attention: Mapping[str, Mapping[str, 
                 f"{looked['spread']:.2f}" if looked else "",
             ]
         )
-    head = ["row", "seeds", "mean recall ± sd", "95 % by speaker", "macro-F1", "overall", "words swapped"]
+    telling = results["telling"]
+    head = ["row", "seeds", "mean recall ± sd", f"95 % by {telling['group']}", "macro-F1", "overall", "words swapped"]
     head += ["no words", "no sound", "entropy", "spread"]
     return table(
         head,
         rows,
-        "All rows, test pairs. Overall is the share of pairs that are right; what follows it are mean recalls.",
+        f"All rows, test {telling['unit']}. Overall is the share that is right; what follows it are mean recalls.",
     )
 
 
@@ -101,8 +102,16 @@ def paired_table(results: Mapping[str, Any]) -> str:
                 f"{m['p']:.2g}",
             ]
         )
-    head = ("question", "difference", "95 % by speaker", "p, bootstrap", "only first : only second", "p, McNemar")
-    return table(head, rows, "Differences of mean recall, first minus second, on the same pairs")
+    telling = results["telling"]
+    head = (
+        "question",
+        "difference",
+        f"95 % by {telling['group']}",
+        "p, bootstrap",
+        "only first : only second",
+        "p, McNemar",
+    )
+    return table(head, rows, "Differences of mean recall, first minus second, on the same " + telling["unit"])
 
 
 def figure(folder: Path, name: str, caption: str) -> str:
@@ -118,17 +127,17 @@ def figure(folder: Path, name: str, caption: str) -> str:
 
 def page(results: Mapping[str, Any], figures: Mapping[str, str], folder: Path) -> str:
     """Return the page; `figures` are names and captions of pictures in `folder`."""
-    rows = results["rows"]
+    rows, telling = results["rows"], results["telling"]
     parts = [f'<p class="verdict">{escape(results["verdict"])}</p>', f"<p>{escape(results['mechanism'])}</p>"]
     parts += _intro(results)
-    parts += ["<h2>All rows</h2>", rows_table(results, results["attention"]), _notes()]
+    parts += ["<h2>All rows</h2>", rows_table(results, results["attention"]), _notes(telling)]
     parts += ["<h2>Paired tests</h2>", paired_table(results)]
     parts.append("<h2>The paper's tables</h2>")
     for recipe in (plan.PAPER, plan.MODERN):
         for number, network in ((1, "shallow"), (2, "attention")):
             if (key := f"{network}-{recipe}") in rows:
-                caption = f"Table {number}: {network}, {recipe} recipe, {rows[key]['seeds']} seeds, synthetic pairing"
-                parts.append(paper_table(rows[key], caption))
+                caption = f"Table {number}: {network}, {recipe} recipe, {seeds(rows[key]['seeds'])}, {telling['label']}"
+                parts.append(paper_table(rows[key], caption, telling["unit"]))
     parts.append(
         '<p class="note">The paper prints a "class accuracy" that fits the macro-F1 of its own columns and not their '
         "mean recall; here each stands under its own name.</p>"
@@ -141,46 +150,44 @@ def page(results: Mapping[str, Any], figures: Mapping[str, str], folder: Path) -
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>The paper's study, rebuilt</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>The paper's study, rebuilt on synthetic pairs</h1>{''.join(parts)}</main></body></html>\n"
+        f"<title>{escape(telling['title'])}</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>{escape(telling['title'])}</h1>{''.join(parts)}</main></body></html>\n"
     )
 
 
-PAIRING: Final = (
-    "<p><strong>Synthetic pairing.</strong> No corpus here has emotional words spoken with that emotion. Each clip of "
-    "one corpus is joined with a written line of another that has the same label; voice and words are then "
-    "independent given the label, which real speech is not, and two independent witnesses flatter every network "
-    "that can hear both. Speakers and lines were split before anything was paired. These figures say how the "
-    "networks compare here, and nothing about CMU-MOSEI or about people.</p>"
-)
+def seeds(n: int) -> str:
+    """Return how many seeds there are, in words."""
+    return "one seed" if n == 1 else f"{n} seeds"
 
 
 def _intro(results: Mapping[str, Any]) -> list[str]:
-    test, majority = results["test"], results["majority"]
+    test, majority, telling = results["test"], results["majority"], results["telling"]
+    unit, group = escape(telling["unit"]), escape(telling["group"])
+    opening, rest = telling["paragraph"].split(". ", 1)
     per_class = escape(", ".join(f"{name} {n}" for name, n in test["per_class"].items()))
     tested = (
-        f"<p>Test: {test['pairs']} pairs of {test['speakers']} speakers whom no network has heard ({per_class}). "
+        f"<p>Test: {test['rows']} {unit} of {test['groups']} {group}s that no network has met ({per_class}). "
         f"Chance is a mean recall of {1 / len(results['classes']):.3f}; always answering {escape(majority['answer'])} "
-        f"is right for {majority['overall_accuracy']:.3f} of pairs.</p>"
+        f"is right for {majority['overall_accuracy']:.3f} of {unit}.</p>"
     )
     return [
         f"<p>{escape(results['setting'])}</p>",
-        PAIRING,
+        f"<p><strong>{escape(opening)}.</strong> {escape(rest)}</p>",
         tested,
         f"<p>Made with <code>{escape(results['command'])}</code></p>",
     ]
 
 
-def _notes() -> str:
+def _notes(telling: Mapping[str, Any]) -> str:
     return (
         '<p class="note">Seeds: networks trained from different beginnings; every figure is their mean. Intervals draw '
-        "speakers anew; a class whose few speakers a draw misses is left out of that draw, so an interval need not lie "
-        "evenly around its mean. Words swapped: "
+        f"{escape(telling['group'])}s anew; a class that a draw misses is left out of that draw, so an interval need "
+        "not lie evenly around its mean. Words swapped: "
         "the same network, tested with the words of other clips; no words and no sound: one side hidden at the test "
         "alone. Entropy: of equation 1 over its largest, 1 is no preference at all. Spread: standard deviation of the "
-        "weights over a clip's columns, 0 is no attention at all. Word times (synced) are made up, evenly over the "
-        "voice. The word vectors were fine-tuned on training lines of the same text corpora. In the attention network "
-        "words reach the answer only through the weights of columns; in the baseline, and with the original features, "
+        f"weights over the columns of one sound, 0 is no attention at all. {escape(telling['remarks'])} In the "
+        "attention network words reach the answer only through the weights of columns; in the baseline, and with the "
+        "original features, "
         "they reach it directly. That the mechanism can work, where the answer lies only in the relation of words and "
         "sound, is held by <code>tests/unit/test_relation.py</code>.</p>"
     )

@@ -11,7 +11,8 @@ import torch
 
 from streamer.network import checkpoint
 from tools.studies import figures, page, plan, results, runs, scores
-from tools.training import clipstore, crosspairs
+from tools.studies.grounds import Ground
+from tools.training.batches import DataSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +22,26 @@ class Source:
     work: Path
     size: plan.Size
     profile: str
-    material: crosspairs.Material
-    vocabulary: list[str]
+    ground: Ground
     command: str
 
 
 CAPTIONS: Mapping[str, str] = {
-    "recalls": "Mean recall of every row, synthetic pairing.",
-    "figure-2-attention": "Figure 2 of the paper: what the words look at, one test pair.",
+    "recalls": "Mean recall of every row, {label}.",
+    "figure-2-attention": "Figure 2 of the paper: what the words look at, one of the test {unit}.",
     "figure-3-spectrograms": "Figure 3 of the paper: a spectrogram before and after the logarithm.",
-    "figure-5-6-confusion-modern": "Figures 5 and 6 of the paper: confusion, modern recipe, synthetic pairing.",
-    "figure-5-6-confusion-paper": "Figures 5 and 6 of the paper: confusion, the paper's recipe, synthetic pairing.",
-    "training": "Mean recall on validation speakers after each epoch (first seed).",
+    "figure-5-6-confusion-modern": "Figures 5 and 6 of the paper: confusion, modern recipe, {label}.",
+    "figure-5-6-confusion-paper": "Figures 5 and 6 of the paper: confusion, the paper's recipe, {label}.",
+    "training": "Mean recall on the validation split after each epoch (first seed).",
 }
 
 
 def write(source: Source, out: Path) -> str:
     """Write the report of the runs that are there; return its first sentence."""
-    test = runs.test_sets(source.material, source.size)["match"]
+    telling = source.ground.telling
+    test = runs.test_sets(source.ground, source.size)["match"]
     answers, kept = results.answers_of(source.work, source.size)
-    found = results.collect(test.labels, test.groups, answers)
+    found = results.collect(test.labels, test.groups, answers, telling)
     found["command"] = source.command
     found["setting"] = setting(source)
     found["attention"] = {
@@ -59,14 +60,15 @@ def write(source: Source, out: Path) -> str:
 
 def write_folder(found: Mapping[str, Any], drawn: list[str], out: Path) -> None:
     """Write page, results and README beside the figures."""
-    captions = {name: CAPTIONS[name] for name in CAPTIONS if name in drawn}
+    telling = found["telling"]
+    captions = {name: text.format(**telling) for name, text in CAPTIONS.items() if name in drawn}
     checkpoint.write_whole(out / "results.json", (json.dumps(found, indent=1) + "\n").encode())
     checkpoint.write_whole(out / "index.html", page.page(found, captions, out).encode())
     missing = f"\nNot finished: {', '.join(found['missing'])}.\n" if found["missing"] else ""
     listed = "\n".join(f"* `{name}.svg`, `{name}.png`: {caption}" for name, caption in captions.items())
     readme = (
-        f"# The paper's study, rebuilt on synthetic pairs\n\n{found['verdict']}\n\n"
-        f"{found['mechanism']}\n\n{found['setting']}\n\n"
+        f"# {telling['title']}\n\n{found['verdict']}\n\n"
+        f"{found['mechanism']}\n\n{telling['paragraph']}\n\n{found['setting']}\n\n"
         f"Made with `{found['command']}`. `index.html` is the report, `results.json` its figures.\n"
         f"{missing}\n{listed}\n"
     )
@@ -75,19 +77,18 @@ def write_folder(found: Mapping[str, Any], drawn: list[str], out: Path) -> None:
 
 def setting(source: Source) -> str:
     """Return what was trained on what, in two sentences."""
-    training = crosspairs.CrossPairs(source.material, "train")
-    n_lines = sum(line.split == "train" for line in source.material.lines.lines)
+    training, telling = source.ground.rows("train"), source.ground.telling
     steps = {
         name: recipe.epochs * recipe.steps(len(training.labels))
         for name, recipe in ((name, source.size.recipe(name)) for name in (plan.PAPER, plan.MODERN))
     }
     return (
         f"Networks in the {source.profile} reading at the paper's profile (50 ms between columns, 20 s a picture), "
-        f"from {len(training.labels)} clips of {len(np.unique(training.groups))} speakers and {n_lines} written lines. "
-        f"The paper names no number of epochs; its recipe here is {steps[plan.PAPER]} steps of 32 pairs with SGD at a "
-        "constant 1e-3 and dropout 0.1 on the last hidden layer (too few for it to settle), the modern one "
-        f"{steps[plan.MODERN]} steps with AdamW, warm-up, cosine, classes drawn alike, label smoothing and averaged "
-        "weights."
+        f"{page.seeds(source.size.seeds)} of each row, from {telling.material}. "
+        f"The paper names no number of epochs; its recipe here is {steps[plan.PAPER]} steps of 32 {telling.unit} "
+        "with SGD at a constant 1e-3 and dropout 0.1 on the last hidden layer (the last figure shows whether it "
+        f"settled), the modern one {steps[plan.MODERN]} steps with AdamW, warm-up, cosine, classes drawn alike, label "
+        "smoothing and averaged weights."
     )
 
 
@@ -109,7 +110,9 @@ def draw(
         )
         for key, one in found["rows"].items()
     ]
-    drawn = [figures.recalls(rows, out)]
+    telling = found["telling"]
+    told = f"{telling['label']} (bar: 95 % by {telling['group']})"
+    drawn = [figures.recalls(rows, out, told)]
     for recipe in (plan.MODERN, plan.PAPER):
         panels = {
             network: np.array(found["rows"][f"{network}-{recipe}"]["confusion"])
@@ -123,26 +126,13 @@ def draw(
     return drawn
 
 
-def draw_sound(source: Source, test: crosspairs.CrossPairs, out: Path) -> list[str]:
+def draw_sound(source: Source, test: DataSet, out: Path) -> list[str]:
     """Draw the figures that need a clip or a network; return the names."""
-    row = chosen(source, test)
-    drawn = [figures.spectrograms(clipstore.trimmed(source.material.store, int(test.clips[row])), out)]
+    row = source.ground.drawn(test)
+    drawn = [figures.spectrograms(*source.ground.power(test, row), out)]
     if runs.read(source.work, plan.ATTENTION, 1) is not None:
         averaged = bool(source.size.recipe(plan.ATTENTION.recipe).average)
         network = runs.again(plan.ATTENTION, 1, source.profile, source.work, averaged=averaged)
-        example = runs.example(network, test, row, source.vocabulary, torch.device("cpu"))
+        example = runs.example(network, source.ground, test, row, torch.device("cpu"))
         drawn.append(figures.attention(example, out))
     return drawn
-
-
-def chosen(source: Source, test: crosspairs.CrossPairs) -> int:
-    """Return the pair that is drawn: English, 8 to 16 words, the longest clip; not chosen by what attention does."""
-    recordings, rows = source.material.store.recordings, source.material.lines.rows
-    partners = test.partners(0, 0)
-    fits = [
-        at
-        for at in range(len(test.labels))
-        if recordings[int(test.clips[at])].corpus == "ravdess" and 8 <= len(rows[int(partners[at])]) <= 16
-    ] or [0]
-    bounds = source.material.clips.bounds
-    return max(fits, key=lambda at: int(bounds[test.clips[at] + 1] - bounds[test.clips[at]]))

@@ -1,6 +1,7 @@
 """From the answers of all runs that are there to one dictionary: what the report says, and results.json."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from streamer.network import contract
 from tools.studies import plan, runs, scores
+from tools.studies.grounds import Telling
 from tools.studies.scores import Ints
 
 Answers = Mapping[str, Mapping[str, Ints]]
@@ -47,7 +49,7 @@ def own(row: plan.Row) -> str:
     return "shuffled" if row.training_words == "shuffled" else "match"
 
 
-def collect(truth: Ints, groups: Ints, answers: Answers) -> dict[str, Any]:
+def collect(truth: Ints, groups: Ints, answers: Answers, telling: Telling) -> dict[str, Any]:
     """Return every figure of the report."""
     rows: dict[str, Any] = {}
     for row in plan.ROWS:
@@ -73,16 +75,16 @@ def collect(truth: Ints, groups: Ints, answers: Answers) -> dict[str, Any]:
     largest = int(np.bincount(truth).argmax())
     return {
         "classes": list(contract.EMOTIONS),
-        "pairing": "synthetic pairing: voice and words joined by label alone, independent given the label",
+        "telling": asdict(telling),
         "test": {
-            "pairs": len(truth),
-            "speakers": len(np.unique(groups)),
+            "rows": len(truth),
+            "groups": len(np.unique(groups)),
             "per_class": {name: int(np.sum(truth == at)) for at, name in enumerate(contract.EMOTIONS)},
         },
         "majority": {"answer": contract.EMOTIONS[largest], "overall_accuracy": float(np.mean(truth == largest))},
         "rows": rows,
         "paired": pairs,
-        "verdict": verdict(pairs),
+        "verdict": verdict(pairs, telling),
         "mechanism": mechanism(pairs),
     }
 
@@ -113,7 +115,7 @@ def mechanism(pairs: Mapping[str, Any]) -> str:
     return f"Of the modern recipe: {'; '.join(said)}." if said else ""
 
 
-def verdict(pairs: Mapping[str, Any]) -> str:
+def verdict(pairs: Mapping[str, Any], telling: Telling) -> str:
     """Return the first sentence of the report: whether attention beats shallow here, under each recipe."""
     said = []
     beats = []
@@ -127,9 +129,9 @@ def verdict(pairs: Mapping[str, Any]) -> str:
     if not said:
         return "The study holds no finished comparison of attention with shallow yet."
     if all(beats):
-        head = "Attention beats the shallow baseline here, on synthetic pairing"
+        head = f"Attention beats the shallow baseline here, on {telling.label}"
     elif any(beats):
-        head = "Attention beats the shallow baseline here under one of the two recipes only, on synthetic pairing"
+        head = f"Attention beats the shallow baseline here under one of the two recipes only, on {telling.label}"
     else:
-        head = "Attention does not beat the shallow baseline here, on synthetic pairing"
-    return f"{head}: {'; '.join(said)} (difference, 95 % by speaker)."
+        head = f"Attention does not beat the shallow baseline here, on {telling.label}"
+    return f"{head}: {'; '.join(said)} (difference, 95 % by {telling.group})."

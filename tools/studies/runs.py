@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from streamer.network import checkpoint, contract
+from tools.studies.grounds import Ground
 from tools.studies.plan import Row, Size
-from tools.training import batches, crosspairs, fit, metrics, parallel, variants
-from tools.training.batches import Ints
-from tools.training.crosspairs import CrossPairs, Mode
+from tools.training import batches, fit, metrics, parallel, variants
+from tools.training.batches import DataSet, Ints
+from tools.training.crosspairs import Mode
 
 N_LOOKED: Final = 256
-"""Test pairs over which attention is described."""
+"""Test rows over which attention is described."""
 
 HIDDEN_SOUND: Final = "no sound"
 
@@ -37,7 +38,7 @@ class Found:
 class Silent:
     """A held-out set without its sound."""
 
-    def __init__(self, data: CrossPairs) -> None:
+    def __init__(self, data: DataSet) -> None:
         self._data = data
         self.labels = data.labels
         self.groups = data.groups
@@ -50,10 +51,10 @@ class Silent:
         return batches.Batch((*empty, *one.inputs[2:]), one.label)
 
 
-def test_sets(material: crosspairs.Material, size: Size) -> dict[str, CrossPairs]:
-    """Return the held-out pairs: the same clips each time, with fitting words, any words, and none."""
+def test_sets(ground: Ground, size: Size) -> dict[str, DataSet]:
+    """Return the held-out rows: the same sound each time, with fitting words, any words, and none."""
     modes: tuple[Mode, ...] = ("match", "shuffled", "none")
-    return {mode: CrossPairs(material, "test", mode=mode, per_clip=size.per_clip) for mode in modes}
+    return {mode: ground.rows("test", mode, size.per_clip) for mode in modes}
 
 
 def path_of(work: Path, row: Row, seed: int) -> Path:
@@ -70,7 +71,7 @@ def do(
     row: Row,
     seed: int,
     size: Size,
-    material: crosspairs.Material,
+    ground: Ground,
     where: tuple[Path, str, parallel.Place],
     ears: fit.Ears,
 ) -> None:
@@ -80,8 +81,8 @@ def do(
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    training = CrossPairs(material, "train", mode=row.training_words)
-    valid = CrossPairs(material, "valid", mode=row.training_words)
+    training = ground.rows("train", row.training_words)
+    valid = ground.rows("valid", row.training_words)
     cut = row.variant != "unmasked"
     job = fit.Job(training, size.recipe(row.recipe), seed, state_of(work, row, seed), cut)
     course = path.with_suffix(".json")
@@ -97,7 +98,7 @@ def do(
     torch.manual_seed(seed)
     network = variants.make(variants.settings(row.network, profile, {}), row.variant)
     trained = fit.fit(network, job, judge, place, ears)
-    tests = test_sets(material, size)
+    tests = test_sets(ground, size)
     logits = {mode: fit.logits_of(trained, data, place.device, cut=cut) for mode, data in tests.items()}
     logits[HIDDEN_SOUND] = fit.logits_of(trained, Silent(tests["match"]), place.device, cut=cut)
     looked = look(trained, tests["match"], place.device) if isinstance(trained, variants.TrainedAttention) else {}
@@ -120,7 +121,7 @@ def read(work: Path, row: Row, seed: int) -> Found | None:
 
 
 @torch.inference_mode()
-def look(network: variants.TrainedAttention, data: CrossPairs, device: torch.device) -> dict[str, float]:
+def look(network: variants.TrainedAttention, data: DataSet, device: torch.device) -> dict[str, float]:
     """Return how pointed attention is: entropy of equation 1 over its largest, and the weights' spread around 1."""
     entropies, spreads = [], []
     for at in range(0, min(N_LOOKED, len(data.labels)), 64):
@@ -156,25 +157,24 @@ class Example:
     """Per group."""
     label: str
     answer: str
-    corpora: tuple[str, str]
+    places: tuple[str, str]
+    """Where sound and words come from."""
 
 
 @torch.inference_mode()
 def example(
-    network: variants.TrainedAttention, data: CrossPairs, row: int, vocabulary: list[str], device: torch.device
+    network: variants.TrainedAttention, ground: Ground, data: DataSet, row: int, device: torch.device
 ) -> Example:
-    """Return pair `row` of `data`."""
+    """Return row `row` of `data`."""
     batch = data.batch(np.array([row]), 0, 0)
     inputs = tuple(x.to(device) for x in batch.inputs)
     a, weights = network.weights(inputs)
     answer = int(network.eval()(*inputs)[0, 0].argmax())
     side = 2**network.config.poolings
     first = int(batch.inputs[1][0].nonzero()[0]) // side * side
-    rows = material_rows(data, row)
-    slots = [""] * (contract.N_WORDS - len(rows)) + [vocabulary[at - 1] if at else "·" for at in rows]
+    slots = ground.said(data, row)
     groups = [" ".join(filter(None, slots[at : at + side])) for at in range(0, contract.N_WORDS, side)]
     said = groups_said(inputs[3], a)[0].cpu().numpy()
-    recordings, lines = data.material.store.recordings, data.material.lines.lines
     return Example(
         batch.inputs[0][0, :, first:].numpy(),
         a[0, :, first // side :].cpu().numpy()[said],
@@ -182,13 +182,8 @@ def example(
         [group for group, there in zip(groups, said, strict=True) if there],
         contract.EMOTIONS[int(data.labels[row])],
         contract.EMOTIONS[answer],
-        (recordings[int(data.clips[row])].corpus, lines[int(data.partners(0, 0)[row])].corpus),
+        ground.places(data, row),
     )
-
-
-def material_rows(data: CrossPairs, row: int) -> list[int]:
-    """Return the table rows of the words of a pair."""
-    return [int(at) for at in data.material.lines.rows[int(data.partners(0, 0)[row])]]
 
 
 def again(row: Row, seed: int, profile: str, work: Path, *, averaged: bool) -> variants.TrainedAttention:
