@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.errors import EmostreamError
 from streamer.network import card, export
-from streamer.network.stream import HEADS, Stream
+from streamer.network.sides import HEADS
+from streamer.network.stream import Stream
 from tools.training import (
     config,
     corpora,
@@ -39,7 +40,9 @@ from tools.training import (
     textdata,
 )
 
-STAGES = ("sound", "words", "joint", "ship")
+STAGES = ("sound", "longer", "words", "joint", "ship")
+LIVE_SHARE = 0.7
+"""Share of windows in the second stage of sound that show nothing before the newest voice."""
 
 
 def arguments() -> argparse.Namespace:
@@ -78,31 +81,43 @@ class Run:
         state = torch.load(self.args.work / f"{stage}.pt", weights_only=True)
         return state["average"]  # type: ignore[no-any-return]
 
-    def windows(self, store: soundstore.SoundStore) -> sounddata.SoundWindows:
-        """Return the source of sound batches; makes the scenes where they are missing."""
+    def windows(self, store: soundstore.SoundStore, live_share: float = 0.0) -> sounddata.SoundWindows:
+        """Return the source of sound batches; makes the scenes where they are missing.
+
+        `live_share` of the windows show nothing before the newest voice, as the live program masks it.
+        """
         plan, args = self.plan, self.args
         targets = teacher.load(store, args.teacher or teacher.installed(), args.work)
         pictures.build_all(args.corpora, args.work, plan.copies, plan.seed, args.workers)
         return sounddata.SoundWindows(
-            store, args.work, plan.copies, targets, self.network.sound.receptive_columns, plan.favour
+            store, args.work, plan.copies, targets, self.network.receptive_columns, plan.favour, live_share=live_share
         )
 
     def sound(self) -> None:
         """Stage 1."""
         store = soundstore.load(self.args.corpora, self.args.work)
-        stage_sound.run(self.network, self.windows(store), store, self.plan.sound, self.args.work, self.plan.seed)
+        listener = stage_sound.Listener(self.network)
+        stage_sound.run("sound", listener, self.windows(store), store, self.plan.sound, self.args.work, self.plan.seed)
+
+    def longer(self) -> None:
+        """Stage 2: the same again from there, on windows as the live program shows them."""
+        store = soundstore.load(self.args.corpora, self.args.work)
+        listener = stage_sound.Listener(self.network)
+        listener.load_state_dict(self.learned("sound"))
+        windows = self.windows(store, LIVE_SHARE)
+        stage_sound.run("longer", listener, windows, store, self.plan.longer, self.args.work, self.plan.seed)
 
     def texts(self) -> textdata.Texts:
         """Return all lines."""
         return textdata.read(self.args.corpora, self.args.vectors, self.plan.vocabulary)
 
     def words(self) -> None:
-        """Stage 2."""
+        """Stage 3."""
         stage_words.run(self.network, self.texts(), self.plan.words, self.args.work, self.plan.seed)
 
     def halves(self, texts: textdata.Texts) -> tuple[stage_words.Reader, np.ndarray, np.ndarray]:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
-        stage_sound.Listener(self.network).load_state_dict(self.learned("sound"))
+        stage_sound.Listener(self.network).load_state_dict(self.learned("longer"))
         reader = stage_words.Reader(self.network, torch.from_numpy(texts.table.copy()))
         reader.load_state_dict(self.learned("words"))
         vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
@@ -111,7 +126,7 @@ class Run:
         return reader.eval(), vectors, scales
 
     def joint(self) -> None:
-        """Stage 3."""
+        """Stage 4."""
         store, texts = soundstore.load(self.args.corpora, self.args.work), self.texts()
         _, vectors, scales = self.halves(texts)
         table = vectors * scales[:, None]
@@ -120,7 +135,7 @@ class Run:
         stage_joint.run(self.network, matchmaker, held_out, self.plan.joint, self.args.work, self.plan.seed)
 
     def ship(self) -> None:
-        """Stage 4."""
+        """Stage 5."""
         args, seed = self.args, self.plan.seed
         store, texts = soundstore.load(args.corpora, args.work), self.texts()
         reader, vectors, scales = self.halves(texts)
@@ -188,7 +203,7 @@ def main() -> None:
         sys.exit("the stream network is trained with --corpora DIR and --vectors WHEEL")
     run = Run(config.read(args.config), args)
     for stage in [args.stage] if args.stage else STAGES:
-        {"sound": run.sound, "words": run.words, "joint": run.joint, "ship": run.ship}[stage]()
+        {"sound": run.sound, "longer": run.longer, "words": run.words, "joint": run.joint, "ship": run.ship}[stage]()
 
 
 if __name__ == "__main__":

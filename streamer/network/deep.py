@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from streamer.network import contract
 from streamer.network.encoder import Encoder
+from streamer.network.pooling import MeanPooling
 from streamer.network.sides import GRID, Trunk, TwoSided
 from streamer.network.words import WordEncoder
 
@@ -56,8 +57,12 @@ class Deep(TwoSided):
         word_channels: int = 192,
         n_word_blocks: int = 3,
         attention_width: int = 64,
+        sound_summary: int = 256,
         summary: int = 128,
         dropout: float = 0.15,
     ) -> None:
         trunk = EncodedSound(n_encoder_blocks)
-        super().__init__(trunk, WordEncoder(word_channels, n_word_blocks), attention_width, summary, dropout, n_classes)
+        encoder = WordEncoder(word_channels, n_word_blocks)
+        summaries = (sound_summary, summary, summary)
+        pooling = MeanPooling(trunk.channels)
+        super().__init__(trunk, pooling, encoder, attention_width, summaries, dropout, n_classes)

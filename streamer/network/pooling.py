@@ -72,6 +72,7 @@ class Pooling(nn.Module):
 
     def __init__(self, channels: int, n_slots: int, hidden: int, n_heads: int = 4) -> None:
         super().__init__()
+        self.size = 3 * channels
         self._n_heads = n_heads
         self.score_in = nn.Conv1d(channels, hidden, 1)
         self.score_out = nn.Conv1d(hidden, n_heads, 1)
@@ -107,6 +108,26 @@ class Pooling(nn.Module):
         deviation = torch.sqrt((self.mean(x.square(), weights) - mean.square()).clamp(min=0.0) + 1e-4)
         aged = x - functional.softplus(self.slope) * ages(x.shape[-1], x) * 0.1
         return torch.cat((mean, deviation, masked_maximum(aged, mask)), dim=1)
+
+
+class MeanPooling(nn.Module):
+    """The plain mean over time: nothing learned, nothing that prefers one moment."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.size = channels
+
+    def weights(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, 1, N), summing to 1 over what is valid."""
+        return masked_softmax(torch.zeros_like(x[:, :1]), mask[:, None])
+
+    def mean(self, x: Tensor, weights: Tensor) -> Tensor:
+        """Return (B, C), the sum of (B, C, N) weighed by (B, 1, N)."""
+        return (x * weights).sum(dim=-1)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, N), (B, N) -> (B, C)."""
+        return masked_mean(x, mask)
 
 
 class Summary(nn.Module):

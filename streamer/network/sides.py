@@ -1,7 +1,7 @@
 """What `stream` and `deep` have in common: a sound side, a word side, the paper's attention between them, three heads.
 
 Legend: B batch, T columns (400), E word vector (300), L word slots (40), D sound channels, N latent columns (one per 4
-columns), W word channels, S summary, P embedding (3 D), C classes.
+columns), W word channels, S summary, P embedding, C classes.
 
 The sound side's embedding is compared with the speaker's own running mean, which comes in as an input: who is always
 loud is not angry. The mean is kept outside (streamer.engines.speaker); the network knows only what is given.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamer.network import contract
-from streamer.network.pooling import Pooling, Summary, ages, masked_mean, masked_softmax
+from streamer.network.pooling import MeanPooling, Pooling, Summary, ages, masked_mean, masked_softmax
 from streamer.network.words import WordEncoder
 
 HEADS: Final = ("joint", "sound", "words")
@@ -85,28 +85,36 @@ class TwoSided(nn.Module):
     centre: Tensor
     spread: Tensor
 
-    def __init__(
-        self, trunk: Trunk, words: WordEncoder, attention_width: int, summary: int, dropout: float, n_classes: int
+    def __init__(  # noqa: PLR0913, PLR0917  the parts, and what a card says about them
+        self,
+        trunk: Trunk,
+        pooling: Pooling | MeanPooling,
+        words: WordEncoder,
+        attention_width: int,
+        summaries: tuple[int, int, int],
+        dropout: float,
+        n_classes: int,
     ) -> None:
+        """Join the parts; `summaries` are the widths of what sound, words and both are boiled down to."""
         super().__init__()
         self.sound = trunk
         channels = trunk.channels
         self.receptive_columns = trunk.receptive_columns
-        n_latent = (contract.N_COLUMNS - self.receptive_columns) // GRID + 1
-        self.sound_pooling = Pooling(channels, n_latent, 64)
-        self.embedding_size = 3 * channels
+        on_sound, on_words, on_both = summaries
+        self.sound_pooling = pooling
+        self.embedding_size = pooling.size
         # Centre and spread of the embedding over training speakers, so that the mean of nobody in particular is 0.
         self.register_buffer("centre", torch.zeros(self.embedding_size))
         self.register_buffer("spread", torch.ones(self.embedding_size))
-        self.sound_summary = Summary(self.embedding_size, summary, dropout)
-        self.sound_head = nn.Linear(summary, n_classes)
+        self.sound_summary = Summary(self.embedding_size, on_sound, dropout)
+        self.sound_head = nn.Linear(on_sound, n_classes)
         self.words = words
         self.word_pooling = Pooling(words.channels, contract.N_WORDS, 64)
-        self.word_summary = Summary(3 * words.channels, summary, dropout)
-        self.word_head = nn.Linear(summary, n_classes)
+        self.word_summary = Summary(3 * words.channels, on_words, dropout)
+        self.word_head = nn.Linear(on_words, n_classes)
         self.attention = Attention(channels, words.channels, attention_width)
-        self.joint_summary = Summary(2 * summary + channels, summary, dropout)
-        self.joint_head = nn.Linear(summary, n_classes)
+        self.joint_summary = Summary(on_sound + on_words + channels, on_both, dropout)
+        self.joint_head = nn.Linear(on_both, n_classes)
 
     def embed(self, f: Tensor, mask: Tensor) -> Tensor:
         """Return (B, P): what the sound is like, centred on training speakers; zeros where nothing is heard."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamer.network import contract
-from streamer.network.pooling import Block, ColumnNorm
+from streamer.network.pooling import Block, ColumnNorm, Pooling
 from streamer.network.sides import GRID, Trunk, TwoSided
 from streamer.network.words import WordEncoder
 
@@ -87,4 +87,7 @@ class Stream(TwoSided):
         dropout: float = 0.15,
     ) -> None:
         trunk = SoundTrunk(kernels, sound_channels, n_blocks)
-        super().__init__(trunk, WordEncoder(word_channels, n_word_blocks), attention_width, summary, dropout, n_classes)
+        n_latent = (contract.N_COLUMNS - trunk.receptive_columns) // GRID + 1
+        pooling = Pooling(sound_channels, n_latent, 64)
+        encoder = WordEncoder(word_channels, n_word_blocks)
+        super().__init__(trunk, pooling, encoder, attention_width, (summary,) * 3, dropout, n_classes)

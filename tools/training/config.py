@@ -17,6 +17,7 @@ class Plan:
     copies: int
     vocabulary: int
     sound: Schedule
+    longer: Schedule
     words: Schedule
     joint: Schedule
     favour: dict[str, float] = field(default_factory=dict)
@@ -25,5 +26,5 @@ class Plan:
 def read(path: Path) -> Plan:
     """Return the plan in `path`; a missing or unknown key is a TypeError that names it."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    stages = {name: Schedule(**table.pop(name)) for name in ("sound", "words", "joint")}
+    stages = {name: Schedule(**table.pop(name)) for name in ("sound", "longer", "words", "joint")}
     return Plan(**(table | stages))

@@ -24,6 +24,10 @@ KEPT_COLUMNS = 480
 N_EMPTY = 700
 """Scenes per copy with nobody in them: noise, music, hum, silence, clicks."""
 
+HELD_OUT = tuple(
+    (split, noise) for split in ("valid", "test") for noise in (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
+)
+
 NOTE = np.dtype(
     [
         ("start", np.int64),
@@ -51,7 +55,9 @@ class Scenes:
 
 
 @dataclass(slots=True)
-class _Scene:
+class Scene:
+    """Sound with the newest voice between two samples, and whose it is."""
+
     sound: augment.Sound
     on: int
     off: int
@@ -61,7 +67,7 @@ class _Scene:
     speed: float
 
 
-class _Director:
+class Director:
     """Makes scenes of one store; holds who else may speak in them."""
 
     def __init__(self, store: SoundStore) -> None:
@@ -89,7 +95,7 @@ class _Director:
         said = self.voice(fitting[int(rng.integers(len(fitting)))])
         return np.concatenate((said * np.float32(0.1 / augment.rms(said)), gap))
 
-    def scene(self, clip: int, rng: augment.Rng) -> _Scene:
+    def scene(self, clip: int, rng: augment.Rng) -> Scene:
         """Return one augmented scene around `clip`, voices at an RMS of 0.1."""
         r = self.store.recordings[clip]
         margin = augment.seconds(0.1)
@@ -106,7 +112,7 @@ class _Director:
         tail = np.zeros(augment.seconds(float(rng.uniform(0.0, 1.2))), np.float32)
         at = len(lead) + len(earlier)
         whole = np.concatenate((lead, earlier, sound, tail))
-        return _Scene(
+        return Scene(
             self._through_the_air(whole, rng),
             on=at + round((r.voice_start - first) / speed),
             off=at + round((r.voice_end - first) / speed),
@@ -116,13 +122,13 @@ class _Director:
             speed=speed,
         )
 
-    def plain_scene(self, clip: int) -> _Scene:
+    def plain_scene(self, clip: int) -> Scene:
         """Return the clip as it is, at an RMS of 0.1."""
         r = self.store.recordings[clip]
         sound = self.store.sound(clip) * np.float32(0.1 / augment.rms(self.voice(clip)))
-        return _Scene(sound, r.voice_start, r.voice_end, clip, r.label, 0.0, 1.0)
+        return Scene(sound, r.voice_start, r.voice_end, clip, r.label, 0.0, 1.0)
 
-    def empty_scene(self, rng: augment.Rng) -> _Scene:
+    def empty_scene(self, rng: augment.Rng) -> Scene:
         """Return a scene with nobody in it."""
         n = augment.seconds(float(rng.uniform(2.0, 9.0)))
         sound = np.zeros(n, np.float32)
@@ -136,7 +142,7 @@ class _Director:
         elif kind != "silence":
             sound = augment.noise(kind, n, rng, [])
         sound = sound * np.float32(0.1 / max(augment.rms(sound), 1e-3))
-        return _Scene(self._through_the_air(sound, rng), 0, n, -1, corpora.LABELS.index(corpora.NONE), 0.0, 1.0)
+        return Scene(self._through_the_air(sound, rng), 0, n, -1, corpora.LABELS.index(corpora.NONE), 0.0, 1.0)
 
     def _through_the_air(self, sound: augment.Sound, rng: augment.Rng) -> augment.Sound:
         if rng.random() < 0.3:
@@ -164,7 +170,7 @@ def _column_of(sample: float, n_columns: int) -> int:
     return int(np.clip(column, 0, max(n_columns - 1, 0)))
 
 
-def _write(scenes: Iterable[_Scene], name: str, folder: Path) -> None:
+def _write(scenes: Iterable[Scene], name: str, folder: Path) -> None:
     notes: list[tuple[float, ...]] = []
     position = 0
     with (folder / f"{name}.u8").open("wb") as file:
@@ -193,9 +199,9 @@ def _write(scenes: Iterable[_Scene], name: str, folder: Path) -> None:
 
 def build_copy(corpora_root: Path, folder: Path, copy: int, seed: int) -> None:
     """Write one copy of the training split: copy 0 as recorded, the others augmented; each with empty scenes."""
-    director = _Director(load(corpora_root, folder))
+    director = Director(load(corpora_root, folder))
 
-    def scenes() -> Iterator[_Scene]:
+    def scenes() -> Iterator[Scene]:
         for clip in director.training:
             rng = np.random.default_rng([seed, copy, clip])
             yield director.plain_scene(clip) if copy == 0 else director.scene(clip, rng)
@@ -207,10 +213,16 @@ def build_copy(corpora_root: Path, folder: Path, copy: int, seed: int) -> None:
 
 def build_held_out(corpora_root: Path, folder: Path, split: str, noise: str, snr_db: float, seed: int) -> None:
     """Write `split` (valid or test) as recorded, or with one kind of noise at one level (`noise` "clean": none)."""
-    store = load(corpora_root, folder)
-    director = _Director(store)
-    scenes = []
-    for clip, r in enumerate(store.recordings):
+    director = Director(load(corpora_root, folder))
+    scenes = (scene for _, scene in held_out_scenes(director, split, noise, snr_db, seed))
+    _write(scenes, held_out_name(split, noise, snr_db), folder)
+
+
+def held_out_scenes(
+    director: Director, split: str, noise: str, snr_db: float, seed: int
+) -> Iterator[tuple[int, Scene]]:
+    """Yield each clip of a held-out split and its scene."""
+    for clip, r in enumerate(director.store.recordings):
         if r.split != split:
             continue
         scene = director.plain_scene(clip)
@@ -219,8 +231,7 @@ def build_held_out(corpora_root: Path, folder: Path, split: str, noise: str, snr
             voices = [director.voice(int(i)) for i in rng.choice(director.training, size=5)]
             background = augment.noise(noise, len(scene.sound), rng, voices)
             scene.sound = augment.add_noise(scene.sound, background, snr_db, 0.1)
-        scenes.append(scene)
-    _write(scenes, held_out_name(split, noise, snr_db), folder)
+        yield clip, scene
 
 
 def held_out_name(split: str, noise: str, snr_db: float) -> str:
@@ -238,8 +249,7 @@ def build_all(corpora_root: Path, folder: Path, n_copies: int, seed: int, worker
     ]
     jobs += [
         (build_held_out, corpora_root, folder, split, noise, snr_db, seed)
-        for split in ("valid", "test")
-        for noise, snr_db in (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
+        for split, (noise, snr_db) in HELD_OUT
         if not (folder / f"{held_out_name(split, noise, snr_db)}.npy").exists()
     ]
     with concurrent.futures.ProcessPoolExecutor(max_workers=workers) as pool:

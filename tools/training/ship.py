@@ -12,7 +12,8 @@ import torch
 
 from streamer.network import card as cards
 from streamer.network import checkpoint
-from streamer.network.stream import HEADS, Stream
+from streamer.network.sides import HEADS
+from streamer.network.stream import Stream
 from tools.training import corpora, metrics, pictures, report, stage_joint, stage_sound, stage_words
 from tools.training.soundstore import SoundStore
 from tools.training.textdata import Texts

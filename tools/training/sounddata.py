@@ -16,6 +16,9 @@ from tools.training.teacher import FRAME_SAMPLES, N_COMPONENTS
 NEWEST_COLUMNS = 50
 """A window is labelled by its newest voice, which must have been heard for 1 s (or to its end)."""
 
+LEAD_COLUMNS = 20
+"""Columns before a voice that a live window may still show."""
+
 NONE_INDEX = corpora.LABELS.index(corpora.NONE)
 
 
@@ -82,10 +85,12 @@ class SoundWindows:
         favour: dict[str, float],
         empty_share: float = 0.05,
         clean_share: float = 0.15,
+        live_share: float = 0.0,
     ) -> None:
         self._copies = [pictures.open_scenes(folder, f"train-{copy}") for copy in range(n_copies)]
         self._targets, self._offsets = teacher
         self._receptive = receptive_columns
+        self._live_share = live_share
         clips = self._copies[0].notes["clip"]
         voiced = clips >= 0
         weights = clip_weights(store.recordings, favour)
@@ -138,6 +143,9 @@ class SoundWindows:
         first = max(end - width, 0)
         if rng.random() < 0.25:
             first = max(first, end - int(rng.integers(round(0.15 * contract.N_COLUMNS), contract.N_COLUMNS + 1)))
+        if self._live_share and rng.random() < self._live_share:
+            # The live program masks what came before the newest utterance, but for a moment.
+            first = max(first, on - int(rng.integers(LEAD_COLUMNS)))
         return min(first, max(end - 1, 0)), end
 
     def _taught(self, note: np.void, left: int, n_latent: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -99,11 +99,16 @@ def judge(listener: Listener, store: SoundStore, folder: Path) -> dict[str, floa
     return figures
 
 
-def run(
-    network: Stream, windows: sounddata.SoundWindows, store: SoundStore, schedule: loop.Schedule, work: Path, seed: int
+def run(  # noqa: PLR0913, PLR0917  everything a stage is
+    stage: str,
+    listener: Listener,
+    windows: sounddata.SoundWindows,
+    store: SoundStore,
+    schedule: loop.Schedule,
+    work: Path,
+    seed: int,
 ) -> None:
-    """Train the sound half of `network` in place."""
-    listener = Listener(network)
+    """Train the sound half of the network in place, as a stage of this name."""
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         batch = windows.batch(schedule.batch, int(rng.choice(WIDTHS, p=[0.4, 0.3, 0.18, 0.12])), rng)
@@ -113,5 +118,5 @@ def run(
         weight = np.interp(schedule.progress(step), (0.0, 1.0), MIMIC_WEIGHTS)
         return named + float(weight) * mimic_loss(said.float(), batch.target, batch.taught)
 
-    best = loop.train("sound", listener, schedule, loss, lambda m: judge(m, store, work), work, seed)  # type: ignore[arg-type]
+    best = loop.train(stage, listener, schedule, loss, lambda m: judge(m, store, work), work, seed)  # type: ignore[arg-type]
     listener.load_state_dict(best.state_dict())

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from streamer.network import contract
+from streamer.network.encoder import Encoder
 from tools.training.soundstore import SoundStore
 
 N_COMPONENTS = 96
@@ -69,6 +70,34 @@ def read_ctranslate2(path: Path) -> dict[str, NDArray[np.float32]]:
             variables[name.removeprefix("encoder/")] = raw.reshape(shape).astype(np.float32)
         at += n_bytes
     return variables
+
+
+_NAMES = {
+    "attention_norm.weight": "self_attention/layer_norm/gamma",
+    "attention_norm.bias": "self_attention/layer_norm/beta",
+    "enter.weight": "self_attention/linear_0/weight",
+    "enter.bias": "self_attention/linear_0/bias",
+    "leave.weight": "self_attention/linear_1/weight",
+    "leave.bias": "self_attention/linear_1/bias",
+    "forward_norm.weight": "ffn/layer_norm/gamma",
+    "forward_norm.bias": "ffn/layer_norm/beta",
+    "up.weight": "ffn/linear_0/weight",
+    "up.bias": "ffn/linear_0/bias",
+    "down.weight": "ffn/linear_1/weight",
+    "down.bias": "ffn/linear_1/bias",
+}
+
+
+def encoder(path: Path, n_blocks: int = N_BLOCKS) -> Encoder:
+    """Return the encoder of `deep` with Whisper's weights from a CTranslate2 `model.bin`."""
+    weights = read_ctranslate2(path)
+    state = {f"{conv}.{part}": weights[f"{conv}/{part}"] for conv in ("conv1", "conv2") for part in ("weight", "bias")}
+    state["positions"] = weights["position_encodings/encodings"][: contract.N_COLUMNS]
+    for i in range(n_blocks):
+        state |= {f"blocks.{i}.{ours}": weights[f"layer_{i}/{theirs}"] for ours, theirs in _NAMES.items()}
+    filled = Encoder(n_blocks)
+    filled.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in state.items()})
+    return filled.eval().requires_grad_(requires_grad=False)
 
 
 class EarlyEncoder:
