@@ -1,27 +1,32 @@
 """The report as one HTML page that needs nothing else: figures inside, no script, no font, no address."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tools.studies import plan
+from tools.studies import plan, scores
+
+LEAST_P: Final = 2.0 / scores.N_DRAWS
+"""What so many draws can show."""
 
 STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1f2933;--quiet:#5b6875;--line:#d9e0e6;--paper:#fff;--mark:#0b6e99;--tint:#f2f6f9}
 @media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--quiet:#9fb0bf;--line:#33404c;--paper:#12181e;--mark:#5cb8e0;
 --tint:#1b242c}}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
-main{max-width:58rem;margin:0 auto;padding:2.5rem 1.25rem 5rem}
+main{max-width:68rem;margin:0 auto;padding:2.5rem 1.25rem 5rem}
 h1{font-size:1.7rem;line-height:1.25;margin:0 0 1rem}h2{font-size:1.2rem;margin:2.6rem 0 .6rem}
 .verdict{border-left:4px solid var(--mark);background:var(--tint);padding:.9rem 1.1rem;font-size:1.06rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;width:100%;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--quiet);padding:.3rem 0}th,td{padding:.3rem .6rem;text-align:right;
+caption{text-align:left;color:var(--quiet);padding:1.2rem 0 .3rem}th,td{padding:.3rem .45rem;text-align:right;
 border-bottom:1px solid var(--line)}th:first-child,td:first-child{text-align:left}thead th{border-bottom:2px solid}
-tbody tr.sum td{font-weight:600}td.text{text-align:left}
+td:first-child{min-width:10rem}td+td{white-space:nowrap}tbody tr.sum td{font-weight:600}
 figure{margin:1.2rem 0}figure img{max-width:100%;height:auto;background:#fff;border-radius:4px}
 figcaption,.note{color:var(--quiet);font-size:.9rem}code{background:var(--tint);padding:.1em .35em;border-radius:3px}
+code.command{display:block;padding:.6rem .8rem;overflow-x:auto;white-space:nowrap}
 """
 
 
@@ -97,7 +102,7 @@ def paired_table(results: Mapping[str, Any]) -> str:
                 one["question"],
                 f"{one['difference']:+.3f}",
                 f"{low:+.3f} to {high:+.3f}",
-                f"{one['p_bootstrap']:.3f}",
+                f"{one['p_bootstrap']:.3f}" if one["p_bootstrap"] > LEAST_P else f"≤ {LEAST_P}",
                 f"{m['only_first']} : {m['only_second']}",
                 f"{m['p']:.2g}",
             ]
@@ -151,8 +156,13 @@ def page(results: Mapping[str, Any], figures: Mapping[str, str], folder: Path) -
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(telling['title'])}</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>{escape(telling['title'])}</h1>{''.join(parts)}</main></body></html>\n"
+        f"<h1>{escape(telling['title'])}</h1>{minus(''.join(parts))}</main></body></html>\n"
     )
+
+
+def minus(text: str) -> str:
+    """Return the text with a minus sign, not a hyphen, before every negative number; pictures hold none."""
+    return re.sub(r"(?<=[\s>\[])-(?=\d)", "−", text)
 
 
 def seeds(n: int) -> str:
@@ -174,7 +184,7 @@ def _intro(results: Mapping[str, Any]) -> list[str]:
         f"<p>{escape(results['setting'])}</p>",
         f"<p><strong>{escape(opening)}.</strong> {escape(rest)}</p>",
         tested,
-        f"<p>Made with <code>{escape(results['command'])}</code></p>",
+        f'<p>Made with <code class="command">{escape(results["command"])}</code></p>',
     ]
 
 

@@ -125,7 +125,7 @@ def verdict(pairs: Mapping[str, Any], telling: Telling) -> str:
             continue
         low, high = one["ci95"]
         beats.append(one["first_is_better"])
-        said.append(f"{name} its mean recall is {one['difference']:+.3f} [{low:+.3f}, {high:+.3f}] against it")
+        said.append(f"{name} its mean recall differs by {one['difference']:+.3f} [{low:+.3f}, {high:+.3f}]")
     if not said:
         return "The study holds no finished comparison of attention with shallow yet."
     if all(beats):
