@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.network import contract
-from streamer.network.card import BOOLEAN_INPUTS, MELS, SPEAKER, Shapes
+from streamer.network.card import BOOLEAN_INPUTS, MELS, SHORTEST_COLUMNS, SPEAKER, Shapes
 from streamer.records import Mask, Window
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -18,8 +18,6 @@ Embedding: TypeAlias = NDArray[np.float32]
 """(P,) what the sound of a window is like, or the mean of it over a speaker's windows."""
 
 GRID: Final = contract.POOLING_GRID_COLUMNS
-SHORTEST_COLUMNS: Final = 2 * GRID
-"""As streamer.network.export has it; that file needs torch, so it is not imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,8 @@ class Engine(Protocol):
 def feed_of(window: Window, shapes: Shapes, speaker: Embedding | None = None) -> Feed:
     """Return a window as a network takes it whose card has these inputs.
 
-    A network that takes mels gets the columns that hold sound and no others, which changes nothing but the time spent.
+    A network that takes mels gets the columns that hold sound and no others, which changes nothing but the time spent,
+    and of those no more than it was made for: the newest.
     `speaker` is the running mean of the speaker's embeddings; None: nothing is known of the speaker.
     """
     if speaker is None:
@@ -64,7 +63,7 @@ def feed_of(window: Window, shapes: Shapes, speaker: Embedding | None = None) ->
         if window.mels is None:
             message = "the network takes mels, and this window was made without"
             raise ValueError(message)
-        n_columns = fed_columns(window.columns)
+        n_columns = fed_columns(window.columns, shapes["columns"][0])
         arrays |= {
             MELS: window.mels[:, -n_columns * contract.MELS_PER_COLUMN :],
             "columns": window.columns[-n_columns:],
@@ -72,11 +71,11 @@ def feed_of(window: Window, shapes: Shapes, speaker: Embedding | None = None) ->
     return Feed({name: array[np.newaxis] for name, array in arrays.items()}, window.end, window.utterance)
 
 
-def fed_columns(columns: Mask) -> int:
-    """Return how many of the newest columns hold all that was heard: a multiple of `GRID`."""
+def fed_columns(columns: Mask, most: int) -> int:
+    """Return how many of the newest columns hold all that was heard: a multiple of `GRID`, not above `most`."""
     heard = np.flatnonzero(columns)
     n_columns = len(columns) - int(heard[0]) if len(heard) else 0
-    return max(SHORTEST_COLUMNS, -(-n_columns // GRID) * GRID)
+    return min(most, max(SHORTEST_COLUMNS, -(-n_columns // GRID) * GRID))
 
 
 def blank_feed(shapes: Shapes) -> Feed:

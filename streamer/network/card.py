@@ -28,11 +28,7 @@ PICTURE: Final = "picture"
 MELS: Final = "mels"
 SPEAKER: Final = "speaker"
 
-SOUND_SHAPES: Final[Shapes] = {PICTURE: contract.PICTURE_SHAPE, MELS: contract.MELS_SHAPE}
-"""What a network hears: one of these is its first input."""
-
-SHARED_SHAPES: Final[Shapes] = {
-    "columns": (contract.N_COLUMNS,),
+WORD_SHAPES: Final[Shapes] = {
     "words": contract.WORDS_SHAPE,
     "word_mask": (contract.N_WORDS,),
     "word_spans": (contract.N_WORDS, 2),
@@ -41,17 +37,25 @@ BOOLEAN_INPUTS: Final = ("columns", "word_mask")
 CROPPED_INPUTS: Final = (MELS, "columns")
 """Inputs of a network that takes mels: their time axis is free, in steps of contract.POOLING_GRID_COLUMNS columns."""
 
+SHORTEST_COLUMNS: Final = 2 * contract.POOLING_GRID_COLUMNS
+"""Columns of the shortest sound that is fed to a network that takes mels."""
+
 EMBEDDING_CAP: Final = 65_536
 """Longest embedding that is believed."""
 
-INPUT_SHAPES: Final[Shapes] = {PICTURE: SOUND_SHAPES[PICTURE], **SHARED_SHAPES}
+
+def input_shapes(sound: str, embedding_size: int | None, n_columns: int = contract.N_COLUMNS) -> Shapes:
+    """Return the inputs of a network in their order; `embedding_size` is that of the speaker's mean, None without.
+
+    `sound` is "picture" or "mels". A network that takes mels may hear fewer columns than a picture has, the newest.
+    """
+    bands, frames = (contract.N_BANDS, 1) if sound == PICTURE else (contract.N_MELS, contract.MELS_PER_COLUMN)
+    heard = {sound: (bands, frames * n_columns), "columns": (n_columns,)}
+    return {**heard, **WORD_SHAPES, **({} if embedding_size is None else {SPEAKER: (embedding_size,)})}
+
+
+INPUT_SHAPES: Final = input_shapes(PICTURE, None)
 """Inputs of the paper's networks in their order, without the batch."""
-
-
-def input_shapes(sound: str, embedding_size: int | None) -> Shapes:
-    """Return the inputs of a network in their order; `embedding_size` is that of the speaker's mean, None without."""
-    speaker = {} if embedding_size is None else {SPEAKER: (embedding_size,)}
-    return {sound: SOUND_SHAPES[sound], **SHARED_SHAPES, **speaker}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,13 @@ def check(card: Card, entries: Entries) -> None:
 
 
 def _check_inputs(card: Card, entries: Entries) -> None:
-    wanted = input_shapes(MELS if MELS in card.shapes else PICTURE, None)
+    wanted = input_shapes(PICTURE, None)
+    if MELS in card.shapes:
+        (n_columns, *more) = card.shapes.get("columns") or (0,)
+        if more or n_columns not in range(SHORTEST_COLUMNS, contract.N_COLUMNS + 1, contract.POOLING_GRID_COLUMNS):
+            whole = f"a multiple of {contract.POOLING_GRID_COLUMNS} from {SHORTEST_COLUMNS} to {contract.N_COLUMNS}"
+            entries.refuse(f"input columns is {shape_text(card.shapes.get('columns', ()))}, wanted {whole}")
+        wanted = input_shapes(MELS, None, n_columns)
     for name, shape in wanted.items():
         made_for = card.shapes.get(name)
         if made_for != shape:

@@ -57,6 +57,7 @@ class Deep(TwoSided):
         word_channels: int = 192,
         n_word_blocks: int = 3,
         attention_width: int = 64,
+        n_columns: int = contract.N_COLUMNS,
         sound_summary: int = 256,
         summary: int = 128,
         dropout: float = 0.15,
@@ -66,3 +67,4 @@ class Deep(TwoSided):
         summaries = (sound_summary, summary, summary)
         pooling = MeanPooling(trunk.channels)
         super().__init__(trunk, pooling, encoder, attention_width, summaries, dropout, n_classes)
+        self.n_columns = n_columns

@@ -6,22 +6,21 @@ this in a process of its own, so that torch never enters the monitor on the CPU 
 
 import sys
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from streamer.network import checkpoint, contract, registry
-from streamer.network.card import CROPPED_INPUTS, MELS, Card, Shapes
+from streamer.network import cached, checkpoint, contract, registry
+from streamer.network.card import CROPPED_INPUTS, MELS, SHORTEST_COLUMNS, Card, Shapes
 from streamer.network.entries import CheckpointError
 
 OUTPUTS: Final = ("logits", "embedding")
 """Of networks that have both; the paper's have the first."""
-
-SHORTEST_COLUMNS: Final = 2 * contract.POOLING_GRID_COLUMNS
-"""Columns of the shortest sound that may be fed where the time axis is free."""
 
 WEIGHTS_KEY: Final = "weights_sha256"
 """Entry of the ONNX file's metadata that ties it to the weights it was exported from."""
@@ -31,41 +30,67 @@ def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
     """Return the network as one ONNX file with a free batch size, and a free time axis where it takes mels.
 
     Inputs have the names of registry.inputs_of, though those a network does not use may be pruned; outputs `OUTPUTS`.
-    The legacy exporter writes a dense layer that fails shape inference in ONNX Runtime 1.31, hence dynamo; batch 2 in
-    the example, because the exporter takes a 1 for a constant.
+    Batch 2 in the example, because the exporter takes a 1 for a constant.
     """
     shapes = registry.inputs_of(network)
     example = registry.example_inputs(shapes, 2)
+    with _evaluating(network):
+        outputs = OUTPUTS[: len(registry.answers_of(network, example))]
+        return _exported(network, dict(zip(shapes, example, strict=True)), outputs, free_axes(shapes), weights_sha256)
+
+
+def cached_to_onnx(network: nn.Module, weights_sha256: str = "") -> dict[str, bytes]:
+    """Return the parts of the network's cached form by the names of their files; none if it has no cached form."""
+    with _evaluating(network):
+        return {
+            name: _exported(part.module, part.inputs, part.outputs, part.free, weights_sha256)
+            for name, part in cached.parts(network).items()
+        }
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Switch dropout and running statistics off for a while."""
     was_training = network.training
     network.eval()
     try:
-        with warnings.catch_warnings():
-            # The exporter calls parts of torch and copyreg that are themselves deprecated; nothing we could change.
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                example,
-                dynamo=True,
-                external_data=False,
-                input_names=list(shapes),
-                output_names=OUTPUTS[: len(registry.answers_of(network, example))],
-                dynamic_shapes=free_axes(shapes),
-                verbose=False,
-            )
+        yield
     finally:
         network.train(was_training)
+
+
+def _exported(
+    network: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str], free: tuple[Any, ...], sha256: str
+) -> bytes:
+    """Return a network that is in evaluation mode as an ONNX file.
+
+    The legacy exporter writes a dense layer that fails shape inference in ONNX Runtime 1.31, hence dynamo.
+    """
+    with warnings.catch_warnings():
+        # The exporter calls parts of torch and copyreg that are themselves deprecated; nothing we could change.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            tuple(example.values()),
+            dynamo=True,
+            external_data=False,
+            input_names=list(example),
+            output_names=outputs,
+            dynamic_shapes=free,
+            verbose=False,
+        )
     if program is None:  # typed so for the legacy exporter alone
         message = "torch exported nothing"
         raise CheckpointError(message)
-    program.model.metadata_props[WEIGHTS_KEY] = weights_sha256
+    program.model.metadata_props[WEIGHTS_KEY] = sha256
     return bytes(program.model_proto.SerializeToString())
 
 
 def free_axes(shapes: Shapes) -> tuple[dict[int, Any], ...]:
     """Return which axes of each input may vary, as torch.export wants it."""
     batch = torch.export.Dim("batch", min=1, max=4096)
-    n_latent = torch.export.Dim("n_latent", min=2, max=contract.N_COLUMNS // contract.POOLING_GRID_COLUMNS)
-    columns = contract.POOLING_GRID_COLUMNS * n_latent
+    grid = contract.POOLING_GRID_COLUMNS
+    columns = grid * torch.export.Dim("n_latent", min=SHORTEST_COLUMNS // grid, max=shapes["columns"][0] // grid)
     time = {MELS: {2: contract.MELS_PER_COLUMN * columns}, "columns": {1: columns}}
     return tuple({0: batch, **(time[name] if MELS in shapes and name in CROPPED_INPUTS else {})} for name in shapes)
 
@@ -79,8 +104,9 @@ def save(folder: Path, network: nn.Module, card: Card) -> Card:
     network_on_cpu = registry.restore(card, registry.tensors_of(network), f"model {card.name}")
     tensors = registry.tensors_of(network_on_cpu)
     card = checkpoint.write(folder, card, tensors)
-    exported = to_onnx(network_on_cpu, card.files[checkpoint.WEIGHTS_FILE].sha256)
-    return checkpoint.write(folder, card, tensors, exported)
+    made_from = card.files[checkpoint.WEIGHTS_FILE].sha256
+    whole, parts = to_onnx(network_on_cpu, made_from), cached_to_onnx(network_on_cpu, made_from)
+    return checkpoint.write(folder, card, tensors, whole, parts)
 
 
 def main(arguments: list[str]) -> int:

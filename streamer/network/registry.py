@@ -69,7 +69,7 @@ def tensors_of(network: nn.Module) -> dict[str, NDArray[Any]]:
 def inputs_of(network: nn.Module) -> Shapes:
     """Return what the network takes, by name, in its order, without the batch."""
     if isinstance(network, sides.TwoSided):
-        return input_shapes(network.inputs[0], network.embedding_size)
+        return input_shapes(network.inputs[0], network.embedding_size, network.n_columns)
     return INPUT_SHAPES
 
 

@@ -82,6 +82,8 @@ class TwoSided(nn.Module):
 
     inputs: tuple[str, ...]
     """Names of what `forward` takes, in its order; the first says what the trunk hears."""
+    n_columns: int = contract.N_COLUMNS
+    """Newest columns that it hears."""
     centre: Tensor
     spread: Tensor
 

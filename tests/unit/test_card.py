@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.network.card import (
+    INPUT_SHAPES,
     LABEL_SETS,
-    SHARED_SHAPES,
     AdaptationNote,
     Card,
     VectorsNote,
@@ -155,6 +155,11 @@ def test_a_network_for_other_pictures_is_refused() -> None:
     ("shapes", "said"),
     [
         ({"mels": [80, 799]}, "input mels is 80x799, but this program makes 80x800"),
+        ({"mels": [80, 800], "columns": [300]}, "input mels is 80x800, but this program makes 80x600"),
+        ({"mels": [80, 804], "columns": [402]}, "input columns is 402, wanted a multiple of 4 from 8 to 400"),
+        ({"mels": [80, 8], "columns": [4]}, "input columns is 4, wanted a multiple of 4 from 8 to 400"),
+        ({"mels": [80, 800], "columns": []}, "input columns is a single number, wanted a multiple of 4"),
+        ({"picture": [200, 300], "columns": [300]}, "input picture is 200x300, but this program makes 200x400"),
         (
             {"picture": [200, 400], "mels": [80, 800]},
             "the inputs are columns, words, word_mask, word_spans, picture, mels, wanted mels, columns, words",
@@ -166,7 +171,7 @@ def test_a_network_for_other_pictures_is_refused() -> None:
     ],
 )
 def test_other_inputs_are_refused(shapes: dict[str, list[int]], said: str) -> None:
-    shared = {name: list(shape) for name, shape in SHARED_SHAPES.items()}
+    shared = {name: list(shape) for name, shape in INPUT_SHAPES.items() if name != "picture"}
     assert f"card.json: {said}" in refusal(entries() | {"shapes": shared | shapes})
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamer.engines.engine import SHORTEST_COLUMNS, blank_feed, fed_columns, feed_of
-from streamer.network import contract, export, registry
-from streamer.network.card import INPUT_SHAPES, Shapes
+from streamer.engines.engine import blank_feed, fed_columns, feed_of
+from streamer.network import contract, registry
+from streamer.network.card import INPUT_SHAPES, Shapes, input_shapes
 from tests.networks import inputs, network, window
 
 STREAM = registry.inputs_of(network("stream"))
@@ -43,7 +43,7 @@ def test_the_speaker_is_nobody_unless_somebody_is_given() -> None:
 @pytest.mark.parametrize(("n_heard", "n_fed"), [(0, 8), (1, 8), (8, 8), (9, 12), (200, 200), (397, 400), (400, 400)])
 def test_mels_are_fed_only_where_something_was_heard(n_heard: int, n_fed: int) -> None:
     fed = window(n_columns=n_heard)
-    assert fed_columns(fed.columns) == n_fed
+    assert fed_columns(fed.columns, contract.N_COLUMNS) == n_fed
     arrays = feed_of(fed, DEEP).arrays
     assert arrays["mels"].shape == (1, 80, 2 * n_fed)
     assert fed.mels is not None
@@ -54,13 +54,20 @@ def test_mels_are_fed_only_where_something_was_heard(n_heard: int, n_fed: int) -
 def test_a_hole_in_what_was_heard_is_fed_too() -> None:
     columns = np.zeros(contract.N_COLUMNS, np.bool_)
     columns[[300, 390]] = True
-    assert fed_columns(columns) == 100
+    assert fed_columns(columns, contract.N_COLUMNS) == 100
+
+
+def test_a_network_made_for_fewer_columns_gets_the_newest() -> None:
+    shapes = input_shapes("mels", 768, n_columns=300)
+    fed = window(n_columns=350)
+    arrays = feed_of(fed, shapes).arrays
+    assert fed.mels is not None
+    assert (arrays["mels"][0] == fed.mels[:, -600:]).all()
+    assert arrays["columns"].all()
+    assert arrays["columns"].shape == (1, 300)
+    assert feed_of(window(n_columns=100), shapes).arrays["columns"].shape == (1, 100)
 
 
 def test_a_window_without_mels_is_no_food_for_deep() -> None:
     with pytest.raises(ValueError, match="takes mels"):
         feed_of(replace(window(), mels=None), DEEP)
-
-
-def test_the_shortest_feed_is_the_one_that_can_be_exported() -> None:
-    assert SHORTEST_COLUMNS == export.SHORTEST_COLUMNS
