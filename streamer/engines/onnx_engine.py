@@ -3,8 +3,12 @@
 The only file that imports onnxruntime.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
 from streamer.engines.engine import Answer, Feed
@@ -20,16 +24,11 @@ ERRORS_ONLY = 3
 """Severity of ONNX Runtime's log: its warnings speak of graphics cards that nobody asked for."""
 
 
-class OnnxEngine:
-    """An exported network in ONNX Runtime."""
+class OnnxGraph:
+    """An exported network, or a part of one, in ONNX Runtime."""
 
-    device = "cpu"
-
-    def __init__(self, exported: bytes, card: Card, threads: int) -> None:
-        """Make the network ready.
-
-        Raises ModelError if the file is no network of this card: other weights, other inputs, other answers.
-        """
+    def __init__(self, exported: bytes, card: Card, threads: int, file: str) -> None:
+        """Make the content of `file` ready; raises ModelError if it was not exported from the card's weights."""
         onnxruntime.set_default_logger_severity(ERRORS_ONLY)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -40,37 +39,56 @@ class OnnxEngine:
         try:
             self._session = onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
         except (faults.Fail, faults.InvalidGraph, faults.InvalidProtobuf, faults.InvalidArgument) as error:
-            message = f"model {card.name}: network.onnx is no network ({error!s:.120}); install the model again"
+            message = f"model {card.name}: {file} is no network ({error!s:.120}); install the model again"
             raise ModelError(message) from error
+        exported_from = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY)
+        if exported_from != card.files[checkpoint.WEIGHTS_FILE].sha256:
+            message = f"model {card.name}: {file} was exported from other weights; install the model again"
+            raise ModelError(message)
+        self.inputs = {entry.name: tuple(entry.shape) for entry in self._session.get_inputs()}
+        """Shapes by name; text stands for a length that may vary."""
+        self.outputs = {entry.name: tuple(entry.shape) for entry in self._session.get_outputs()}
+
+    def __call__(self, given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return all outputs in their order; what is given beyond the inputs is passed over."""
+        answers: list[NDArray[Any]] = self._session.run(None, {name: given[name] for name in self.inputs})
+        return answers
+
+
+class OnnxEngine:
+    """A whole network in ONNX Runtime."""
+
+    device = "cpu"
+
+    def __init__(self, exported: bytes, card: Card, threads: int) -> None:
+        """Make the network ready.
+
+        Raises ModelError if the file is no network of this card: other weights, other inputs, other answers.
+        """
+        self._graph = OnnxGraph(exported, card, threads, checkpoint.ONNX_FILE)
         self._check(card)
-        self._inputs = [entry.name for entry in self._session.get_inputs()]
-        self._outputs = [LOGITS, EMBEDDING] if SPEAKER in card.shapes else [LOGITS]
 
     def run(self, feed: Feed) -> Answer:
         """Return the answer to a batch of one."""
-        answers = self._session.run(self._outputs, {name: feed.arrays[name] for name in self._inputs})
-        logits, *embedding = (np.asarray(answer[0]) for answer in answers)
-        return Answer(logits, embedding[0] if embedding else None)
+        answers = dict(zip(self._graph.outputs, self._graph(feed.arrays), strict=True))
+        embedding = answers.get(EMBEDDING)
+        return Answer(np.asarray(answers[LOGITS][0]), None if embedding is None else np.asarray(embedding[0]))
 
     def _check(self, card: Card) -> None:
-        exported_from = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY)
-        if exported_from != card.files[checkpoint.WEIGHTS_FILE].sha256:
-            message = f"model {card.name}: network.onnx was exported from other weights; install the model again"
-            raise ModelError(message)
         wanted = {**card.shapes, LOGITS: (len(card.heads), len(card.labels))}
         if SPEAKER in card.shapes:
             wanted[EMBEDDING] = card.shapes[SPEAKER]
-        entries = (*self._session.get_inputs(), *self._session.get_outputs())
-        for entry in entries:
-            found = tuple(entry.shape[1:])
-            if MELS in card.shapes and entry.name in CROPPED_INPUTS and isinstance(found[-1], str):
-                found = (*found[:-1], wanted[entry.name][-1])  # a free axis takes any length
-            if found != wanted.get(entry.name):
-                told = shape_text(wanted[entry.name]) if entry.name in wanted else "nothing of that name"
-                has = f"network.onnx has {entry.name} of {shape_text(found)}, wanted {told}"
+        entries = self._graph.inputs | self._graph.outputs
+        for name, (_, *shape) in entries.items():
+            found = tuple(shape)
+            if MELS in card.shapes and name in CROPPED_INPUTS and isinstance(found[-1], str):
+                found = (*found[:-1], wanted[name][-1])  # a free axis takes any length
+            if found != wanted.get(name):
+                told = shape_text(wanted[name]) if name in wanted else "nothing of that name"
+                has = f"network.onnx has {name} of {shape_text(found)}, wanted {told}"
                 message = f"model {card.name}: {has}; install the model again"
                 raise ModelError(message)
-        missing = {LOGITS, EMBEDDING} & wanted.keys() - {entry.name for entry in entries}
+        missing = {LOGITS, EMBEDDING} & wanted.keys() - entries.keys()
         if missing:
             message = f"model {card.name}: network.onnx has no {', '.join(sorted(missing))}; install the model again"
             raise ModelError(message)

@@ -1,4 +1,4 @@
-"""A model folder on disk: weights.safetensors, card.json, and network.onnx where it was exported. Nothing is unpickled.
+"""A model folder on disk: weights.safetensors, card.json, and what was exported of it. Nothing is unpickled.
 
 Whatever is read is checked first: size, SHA-256, number of tensors, their shapes, that they are finite. Needs no torch,
 so that the monitor can check a model without loading it. Never downloads.
@@ -23,6 +23,11 @@ from streamer.network.entries import CheckpointError
 CARD_FILE: Final = "card.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
 ONNX_FILE: Final = "network.onnx"
+CACHED_STEP: Final = "cached-step.onnx"
+CACHED_WORDS: Final = "cached-words.onnx"
+CACHED_HEADS: Final = "cached-heads.onnx"
+CACHED_FILES: Final = (CACHED_STEP, CACHED_WORDS, CACHED_HEADS)
+"""The parts of a network's cached form, where it has one; see streamer.network.cached."""
 
 CARD_CAP_BYTES: Final = 1 << 20
 FILE_CAP_BYTES: Final = 1 << 29
@@ -45,13 +50,16 @@ class Entry:
     problem: str | None
 
 
-def write(folder: Path, card: Card, tensors: Tensors, onnx: bytes | None = None) -> Card:
+def write(
+    folder: Path, card: Card, tensors: Tensors, onnx: bytes | None = None, cached: Mapping[str, bytes] | None = None
+) -> Card:
     """Write a model into `folder`, made if need be, and return the card with hashes and shapes filled in.
 
+    `onnx` is the exported network, `cached` holds the parts of its cached form by the names of `CACHED_FILES`.
     Every file is put in place whole, the card last. Raises CheckpointError if the card or the weights would be refused.
     """
     weights = safetensors.numpy.save({name: np.array(tensor, order="C") for name, tensor in tensors.items()})
-    files = {WEIGHTS_FILE: weights} | ({} if onnx is None else {ONNX_FILE: onnx})
+    files = {WEIGHTS_FILE: weights} | ({} if onnx is None else {ONNX_FILE: onnx}) | dict(cached or {})
     card = replace(
         card,
         tensors={name: tensors[name].shape for name in sorted(tensors)},
@@ -63,8 +71,8 @@ def write(folder: Path, card: Card, tensors: Tensors, onnx: bytes | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (files | {CARD_FILE: written}).items():
         write_whole(folder / name, content)
-    if onnx is None:
-        (folder / ONNX_FILE).unlink(missing_ok=True)
+    for stale in {ONNX_FILE, *CACHED_FILES} - files.keys():
+        (folder / stale).unlink(missing_ok=True)
     return card
 
 
@@ -109,11 +117,19 @@ def read_onnx(folder: Path, card: Card) -> bytes | None:
     return read_file(folder, card, ONNX_FILE) if ONNX_FILE in card.files else None
 
 
+def read_cached(folder: Path, card: Card) -> dict[str, bytes]:
+    """Read the parts of the cached form by name, checked against the card; none if the model comes without one."""
+    if not card.files.keys() >= set(CACHED_FILES):
+        return {}
+    return {name: read_file(folder, card, name) for name in CACHED_FILES}
+
+
 def verify(folder: Path) -> Card:
     """Check everything that can be checked without torch, and return the card."""
     card = read_card(folder)
     read_tensors(folder, card)
     read_onnx(folder, card)
+    read_cached(folder, card)
     return card
 
 

@@ -72,6 +72,7 @@ class Stream(TwoSided):
     """Picture, words and their time to three rows of logits."""
 
     sound: SoundTrunk
+    sound_pooling: Pooling
     inputs = ("picture", "columns", "words", "word_mask", "word_spans", "speaker")
 
     def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
