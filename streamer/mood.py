@@ -35,25 +35,39 @@ class Smoothed:
     shares: tuple[float, ...]
     """Smoothed probabilities of the six and "none"; all 0 before the first speech."""
     mood: Mood
+    utterance: int
+    """The newest utterance that was heard of."""
+    began: int
+    """Stream position before which nothing of it was."""
 
 
 NOTHING = (0.0,) * (contract.N_EMOTIONS + 1)
 
-QUIET = Smoothed(NOTHING, Mood(State.NO_SPEECH, None, 0.0, None, 0, 0))
+QUIET = Smoothed(NOTHING, Mood(State.NO_SPEECH, None, 0.0, None, 0, 0), -1, 0)
+
+LEAD_S = 0.4
+"""How far before its first estimate an utterance may begin: the lead-in of its evidence, a block, a column."""
+
+PATIENCE_S = 1.5
+"""How long an utterance may take to bring evidence of its own. One that does not is a word among others."""
 
 
 def fold(before: Smoothed, estimate: Estimate, rules: MoodRules) -> Smoothed:
     """Return the mood after one more estimate.
 
     The time constants hold for any hop: twice the hop moves the shares as far as two hops. States in which nobody is
-    heard to speak take the label away at once; the shares fade meanwhile, so that a new utterance starts afresh.
+    heard to speak take the label away at once; the shares fade meanwhile, so that a new utterance starts afresh. While
+    an utterance is too young to be judged by itself the shares rest: estimates still speak of what was said before it.
     """
+    began = before.mood.end if estimate.utterance != before.utterance else before.began
     step_s = max(0.0, seconds(estimate.end - before.mood.end))
     asked = estimate.state in (State.SPEECH, State.UNSURE) and estimate.probabilities is not None
-    shares = tuple(
-        _follow(share, target, step_s, rules)
-        for share, target in zip(before.shares, _targets(estimate) if asked else NOTHING, strict=True)
-    )
+    shares = before.shares
+    if not asked or rests_on_newest(estimate, began):
+        shares = tuple(
+            _follow(share, target, step_s, rules)
+            for share, target in zip(before.shares, _targets(estimate) if asked else NOTHING, strict=True)
+        )
     if asked:
         label = _label(before, shares, seconds(estimate.end - before.mood.start), rules)
         state = State.SPEECH if label else State.UNSURE
@@ -71,7 +85,13 @@ def fold(before: Smoothed, estimate: Estimate, rules: MoodRules) -> Smoothed:
         start=before.mood.start if held else estimate.end,
         end=estimate.end,
     )
-    return Smoothed(shares, mood)
+    return Smoothed(shares, mood, estimate.utterance, began)
+
+
+def rests_on_newest(estimate: Estimate, began: int) -> bool:
+    """Return whether an estimate speaks of the utterance that began at `began`, or it has had its time to be heard."""
+    own = seconds(began - estimate.start) <= LEAD_S
+    return own or seconds(estimate.end - began) >= PATIENCE_S
 
 
 def _targets(estimate: Estimate) -> tuple[float, ...]:

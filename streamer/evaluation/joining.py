@@ -86,10 +86,11 @@ def join(clips: Sequence[Clip], rng: np.random.Generator) -> Joined:
         while lengths[False] < FILLING * sum(lengths.values()):
             parts.append(next(fillings) or Clip(_noise(median, rng), NOISE))
             lengths[False] += len(parts[-1].samples)
-    return _laid_out(parts, median, rng)
+    return laid_out(parts, median, rng)
 
 
-def _laid_out(parts: list[Clip], median: float, rng: np.random.Generator) -> Joined:
+def laid_out(parts: Sequence[Clip], power: float, rng: np.random.Generator) -> Joined:
+    """Return clips one after another, with random gaps, over faint noise; `power` is the speaker's, in band."""
     pieces, stretches, words = [np.zeros(0, np.float32)], [], list[Word]()
     at = 0
     for part in parts:
@@ -101,7 +102,7 @@ def _laid_out(parts: list[Clip], median: float, rng: np.random.Generator) -> Joi
         words += spread(list(part.said), start, at)
     tail = _samples(GAP_S[1])
     sound = np.concatenate([*pieces, np.zeros(tail, np.float32)])
-    sound += np.float32(np.sqrt(median * 10.0 ** (FLOOR_DB / 10.0))) * white(len(sound), rng)
+    sound += np.float32(np.sqrt(power * 10.0 ** (FLOOR_DB / 10.0))) * white(len(sound), rng)
     return Joined(sound, tuple(stretches), tuple(words))
 
 

@@ -1,14 +1,17 @@
 """The mood: laws of smoothing, and a label that is hard to enter and easy to keep."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.mood import NONE, QUIET, MoodRules, Smoothed, fold
+from streamer.mood import NONE, QUIET, MoodRules, Smoothed, fold, rests_on_newest
 from streamer.network import contract
 from streamer.records import Estimate, Stage, State, seconds
+from tests.unit.test_windows import Ear, speech
 
 HOP = 2_560
+RATE = contract.STREAM_RATE_HZ
 RULES = MoodRules()
 NOT_SPEAKING = [State.NO_SPEECH, State.TOO_LITTLE, State.DEVICE_SILENT, State.MUTED, State.OVERLOADED]
 
@@ -18,8 +21,15 @@ def sure_of(emotion: str, share: float = 0.8) -> tuple[float, ...]:
     return tuple(share if name == emotion else rest for name in contract.EMOTIONS)
 
 
-def estimate(end: int, six: tuple[float, ...] | None, none: float = 0.0, state: State = State.SPEECH) -> Estimate:
-    return Estimate(0, end, state, Stage.AUDIO, 0, 0, six, none, 0, 0.0, 0.0, 0.0, 0.0)
+def estimate(
+    end: int,
+    six: tuple[float, ...] | None,
+    none: float = 0.0,
+    state: State = State.SPEECH,
+    start: int = 0,
+    utterance: int = 0,
+) -> Estimate:
+    return Estimate(start, end, state, Stage.AUDIO, utterance, 0, six, none, 0, 0.0, 0.0, 0.0, 0.0)
 
 
 def play(smoothed: Smoothed, n_hops: int, six: tuple[float, ...], none: float = 0.0, hop: int = HOP) -> Smoothed:
@@ -94,3 +104,37 @@ def test_the_hop_does_not_change_the_time_constants(factor: int) -> None:
     small = play(QUIET, n_large * factor, sure_of("fear"), hop=HOP)
     assert seconds(small.mood.end) == seconds(large.mood.end)
     assert small.shares == pytest.approx(large.shares)
+
+
+def test_what_was_said_before_does_not_speak_for_a_new_utterance() -> None:
+    happy = play(QUIET, 20, sure_of("happy"))
+    began = happy.mood.end
+    young = happy
+    for _ in range(6):
+        young = fold(young, estimate(young.mood.end + HOP, sure_of("sad"), utterance=1), RULES)
+        assert (young.shares, young.mood.label) == (happy.shares, "happy")
+    own = estimate(young.mood.end + HOP, sure_of("sad"), start=began - RATE // 4, utterance=1)
+    assert fold(young, own, RULES).shares[2] > young.shares[2]
+
+
+def test_an_utterance_too_short_to_be_judged_by_itself_counts_with_those_before_it() -> None:
+    happy = play(QUIET, 20, sure_of("happy"))
+    for _ in range(40):
+        happy = fold(happy, estimate(happy.mood.end + HOP, sure_of("sad"), utterance=1), RULES)
+    assert happy.mood.label == "sad"
+
+
+@pytest.mark.parametrize("lead", [0.0, 0.05, 0.11, 0.16])
+def test_windows_rest_on_the_newest_utterance_from_when_they_hold_nothing_older(lead: float) -> None:
+    """The real windower: what counts is what begins with the second utterance, wherever in a hop that is."""
+    quiet = np.zeros(int(1.2 * RATE), np.float32)
+    sound = np.concatenate((quiet[: int(lead * RATE)], speech(2.0), quiet, speech(3.0)))
+    second = int((lead + 3.2) * RATE)
+    smoothed, counted = QUIET, []
+    for window in Ear().hear(sound):
+        shown = estimate(window.end, sure_of("sad"), 0.0, window.state, window.start, window.utterance)
+        smoothed = fold(smoothed, shown, RULES)
+        if window.utterance == 1:
+            counted.append((window.start > second - RATE // 2, rests_on_newest(shown, smoothed.began)))
+    assert counted == sorted(counted)
+    assert {(False, False), (True, True)} == set(counted)

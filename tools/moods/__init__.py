@@ -1,0 +1,1 @@
+"""The parts of `tools/tune_mood.py` and `tools/measure_alarms.py`."""

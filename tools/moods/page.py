@@ -1,0 +1,115 @@
+"""What tuning found, as Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Final
+
+from streamer.evaluation import course
+from streamer.mood import MoodRules
+from tools.moods.choice import KINDS, LATEST_S, MOST_FALSE_FLIPS, WRONG_COSTS, Choice
+from tools.moods.hearing import Heard
+from tools.moods.scores import Grid
+
+SHOWN: Final = 8
+"""Rules of the front that are told."""
+
+FRONT: Final = (
+    "Rules that none beats in worth, false flips, time and never at once, from the worthiest down; those within the "
+    "limits are marked. Figures of joined recordings:"
+)
+KINDS_HEAD: Final = (
+    "| recordings | rules | false flips/min | first right, s: median, 90 % | never | shown right | alarms/h |"
+)
+
+NAMES: Final = tuple(field.name for field in fields(MoodRules))
+
+
+def page(model: str, split: str, heard: Sequence[Heard], grid: Grid, choice: Choice) -> str:
+    """Return the whole text."""
+    rules = {"before": grid.rules(0), "chosen": grid.rules(choice.best)}
+    return "\n".join(
+        (
+            _heading(model, split, heard, choice),
+            "",
+            "| | " + " | ".join(NAMES) + " | worth |",
+            "|---" * (len(NAMES) + 2) + "|",
+            *(
+                _rule(name, one, choice.worth[i])
+                for (name, one), i in zip(rules.items(), (0, choice.best), strict=True)
+            ),
+            "",
+            *comparison(heard, rules),
+            "",
+            FRONT,
+            "",
+            "| | " + " | ".join(NAMES) + " | worth | false flips | time, s | never | alarms/h |",
+            "|---" * (len(NAMES) + 6) + "|",
+            *front_rows(grid, choice),
+            "",
+        )
+    )
+
+
+def _heading(model: str, split: str, heard: Sequence[Heard], choice: Choice) -> str:
+    return (
+        f"Model `{model}`, split `{split}`: {told(heard)}. {len(choice.worth)} rules were tried, of which "
+        f"{int(choice.allowed.sum())} keep the limits: at most {MOST_FALSE_FLIPS:g} false flips a minute in joined "
+        f"recordings and in talk, median time to the first right answer at most {LATEST_S:g} s. The worthiest of "
+        f"them was taken (a wrong answer costs {WRONG_COSTS:g} of what a right one gains)."
+    )
+
+
+def told(heard: Sequence[Heard]) -> str:
+    """Return what was listened to."""
+    minutes = {kind: sum(one.length for one in heard if one.kind == kind) / 16_000 / 60 for kind in KINDS}
+    corpora = sorted({one.corpus for one in heard})
+    return ", ".join(f"{n:.0f} minutes {kind}" for kind, n in minutes.items()) + f" ({', '.join(corpora)})"
+
+
+def _rule(name: str, rules: MoodRules, worth: float) -> str:
+    return f"| {name} | " + " | ".join(f"{getattr(rules, key):g}" for key in NAMES) + f" | {worth:.3f} |"
+
+
+def comparison(heard: Sequence[Heard], rules: Mapping[str, MoodRules]) -> Iterable[str]:
+    """Yield a table of what `emostream evaluate --stream` would say of each kind and corpus, under each rule."""
+    yield KINDS_HEAD
+    yield "|---|---|---|---|---|---|---|"
+    groups = {kind: [one for one in heard if one.kind == kind] for kind in KINDS}
+    groups |= {
+        f"joined, {corpus}": [one for one in heard if one.kind == "joined" and one.corpus == corpus]
+        for corpus in sorted({one.corpus for one in heard})
+    }
+    for name, group in groups.items():
+        for called, one in rules.items():
+            yield _figures(name, called, course.figures([each.course(one) for each in group]))
+
+
+def _figures(name: str, called: str, found: Mapping[str, object]) -> str:
+    times, shown = found["time_to_first_correct_s"], found["accuracy_over_hops"]
+    if not isinstance(times, dict) or not isinstance(shown, dict):
+        message = "the figures of a course have another form"
+        raise TypeError(message)
+    cells = (
+        _number(found["false_flips_per_minute"], 2),
+        f"{_number(times['median'], 2)}, {_number(times['p90'], 2)}",
+        _number(times["never"], 2),
+        _number(shown["shown"], 3),
+        _number(found["false_alarms_per_hour"], 0),
+    )
+    return f"| {name} | {called} | " + " | ".join(cells) + " |"
+
+
+def _number(value: object, digits: int) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, float) else "-"
+
+
+def front_rows(grid: Grid, choice: Choice) -> Iterable[str]:
+    """Yield a row per rule of the front, thinned out evenly."""
+    joined = choice.figures["joined"]
+    step = max(1, len(choice.front) // SHOWN)
+    for i in choice.front[::step]:
+        cells = (
+            f"{joined['false flips a minute'][i]:.2f} | {joined['seconds to first right'][i]:.2f} | "
+            f"{joined['never right'][i]:.2f} | {joined['alarms an hour'][i]:.0f} |"
+        )
+        yield f"{_rule('✓' if choice.allowed[i] else '', grid.rules(i), choice.worth[i])} {cells}"
