@@ -33,8 +33,9 @@ class Functionals:
 
 
 def functionals(rows: Sequence[Row], work: Path, name: str) -> NDArray[np.float32]:
-    """Return (rows, 88) memory-mapped, computed once for these rows."""
-    key = hashlib.sha256("\n".join(str(row.path) for row in rows).encode()).hexdigest()[:12]
+    """Return (rows, 88) memory-mapped, computed once for these recordings, wherever their folder lies."""
+    recordings = [f"{row.path.name} {row.path.stat().st_size}" for row in rows if row.path]
+    key = hashlib.sha256("\n".join(recordings).encode()).hexdigest()[:12]
     file = work / f"egemaps-{name}-{key}.npy"
     if not file.exists():
         work.mkdir(parents=True, exist_ok=True)

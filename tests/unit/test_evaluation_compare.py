@@ -5,11 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from streamer import places
 from streamer.evaluation import manifest
 from streamer.evaluation.manifest import Row
+from streamer.network import card, contract, registry
+from tests.harness import small_corpora
 from tests.signals import noise, tone
 from tools import baselines, compare, egemaps
+from tools.training import paperfolder
 
 CLASSES = ("happy", "sad", "neutral")
 
@@ -51,8 +56,42 @@ def test_functionals_are_computed_once(tmp_path: Path) -> None:
     table = egemaps.functionals(asked, tmp_path / "work", "c")
     assert table.shape == (2, 88)
     assert not np.allclose(table[0], table[1])
-    (tmp_path / "a.wav").unlink()
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("a.wav", "b.wav", "manifest.csv"):
+        (tmp_path / name).rename(moved / name)
+    soundfile.write(moved / "a.wav", tone(16_000, 880.0), 16_000)  # of the same size, so it is not heard again
+    asked = manifest.read(moved / "manifest.csv").rows
     assert np.array_equal(egemaps.functionals(asked, tmp_path / "work", "c"), table)
+    soundfile.write(moved / "a.wav", tone(8_000, 880.0), 16_000)
+    assert not np.array_equal(egemaps.functionals(asked, tmp_path / "work", "c"), table)
+
+
+def small_model(folder: Path, name: str, *, even: bool) -> None:
+    config = {"flat": True, "third_poolings": 4, "dense": [8], "even": even}
+    note = card.Card(name, "attention", config, contract.EMOTIONS, ("joint",), (1.0,), (1.0,), 0.0, "none", "none")
+    torch.manual_seed(0)
+    paperfolder.write(folder / name, registry.create("attention", config).eval(), note)
+
+
+@pytest.mark.timeout(400)
+def test_every_model_and_the_control_have_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_corpora.write(tmp_path / "in", clips=2)
+    for path in (tmp_path / "in").glob("*/manifest.csv"):
+        if path.parent.name != "ravdess":
+            path.unlink()  # the others hold no row
+    small_model(tmp_path / "models", "attention", even=False)
+    small_model(tmp_path / "controls", "attention-even", even=True)
+    monkeypatch.setattr(compare, "CONTROLS", tmp_path / "controls")
+    monkeypatch.setattr(places, "model_folders", lambda: (tmp_path / "models",))
+    text = compare.report(tmp_path / "in", tmp_path / "work", 0)
+    lines = text.splitlines()
+    for name in ("majority", "eGeMAPS, SVM", "**attention**", "attention-even (control: a = 1)"):
+        (row, *_) = (line for line in lines if line.startswith(f"| {name} |"))
+        cells = [cell.strip() for cell in row.split("|")[2:-1]]
+        assert all(cells), row
+        assert float(cells[-2]) >= 0.0
+        assert 0.0 <= float(cells[0].split()[0]) <= 1.0
 
 
 def test_only_what_stands_between_the_markers_is_replaced() -> None:

@@ -178,7 +178,7 @@ def _one_step(called: nn.Module, state: _State, job: Job, place: Place, rows: ba
     torch.manual_seed(int(np.random.default_rng([job.seed, state.step, place.rank]).integers(2**31)))
     called.train()
     for group in state.optimiser.param_groups:
-        group["lr"] = job.recipe.rate_at(state.step, job.steps)
+        group["lr"] = job.recipe.rate_at(state.step, job.recipe.scheduled(len(job.data.labels)))
     state.optimiser.zero_grad(set_to_none=True)
     state.loss += backward(called, job, place, rows, epoch)
     if job.recipe.clip:

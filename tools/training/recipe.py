@@ -20,6 +20,8 @@ class Recipe:
     rate: float = 1e-3
     batch: int = 32
     schedule: Literal["constant", "cosine"] = "constant"
+    horizon: int = 0
+    """Epochs over which the schedule runs, where the training is ended before; 0: all epochs."""
     warm_up: float = 0.0
     """Share of all steps over which the rate rises."""
     decay: float = 0.0
@@ -50,6 +52,10 @@ class Recipe:
     def steps(self, n_rows: int) -> int:
         """Return the steps of an epoch over `n_rows`; the last batch may be smaller."""
         return -(-(self.epoch_rows or n_rows) // self.batch)
+
+    def scheduled(self, n_rows: int) -> int:
+        """Return the steps over which the rate rises and falls."""
+        return self.steps(n_rows) * max(self.horizon, self.epochs)
 
     def rate_at(self, step: int, total: int) -> float:
         """Return the learning rate of a step."""
