@@ -1,5 +1,6 @@
 """Weights in half precision: half the file, the same answers, and a network that loads without being told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 from streamer.engines.classifier import Choice, Classifier
+from streamer.engines.engine import feed_of
+from streamer.engines.onnx_engine import OnnxEngine
 from streamer.network import card, checkpoint, contract, export, registry
 from tests.networks import answer, window
 from tools.training import halves, paperfolder
@@ -46,6 +49,22 @@ def test_a_folder_in_half_precision_answers_as_the_rounded_network(tmp_path: Pat
         shares = opened.classify(seen).probabilities
     assert shares is not None
     np.testing.assert_allclose(shares, wanted.numpy(), atol=1e-5)
+
+
+def test_a_model_saved_in_half_the_size_is_whole_and_says_what_the_network_says(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    network = registry.create("attention", CONFIG).eval()
+    before = registry.tensors_of(network)["head.hidden.0.weight"].copy()
+    made = halves.save(tmp_path / "half", network, replace(note(), shapes={}))
+    assert checkpoint.verify(tmp_path / "half") == made
+    assert made.shapes == card.INPUT_SHAPES
+    rounded = registry.tensors_of(network)["head.hidden.0.weight"]
+    assert (rounded == before.astype(np.float16)).all()
+    exported = checkpoint.read_onnx(tmp_path / "half", made)
+    assert exported is not None
+    feed = feed_of(window(), made.shapes)
+    wanted = answer(network, [torch.from_numpy(array) for array in feed.arrays.values()])[0].numpy()
+    np.testing.assert_allclose(OnnxEngine(exported, made, 1).run(feed).logits, wanted, atol=1e-4, rtol=0)
 
 
 def test_only_large_float32_tensors_are_halved() -> None:
