@@ -93,6 +93,7 @@ async def _open(job: Job, stop: asyncio.Event, stack: AsyncExitStack) -> _Parts:
     clocks = Clocks(rhythm.clock, lambda: datetime.now(UTC))
     herald = Herald(origin, clocks, tell_words=settings.mqtt.transcript)
     monitor = Monitor(source, timeline, windower, classifier, herald, MoodRules(**dict(settings.mood)), rhythm)
+    monitor.meet(lambda position: origin_of(source, position), classifier.forget_speaker)
     transcriber = Transcriber(_recogniser(settings, rhythm), monitor.hear)
     await stack.enter_async_context(transcriber)
     monitor.attach(transcriber)
@@ -220,6 +221,17 @@ def make_source(job: Job) -> Source:
             return Stdin(rate_hz, fast=fast, chunk_ms=chunk_ms)
         case Microphone(device):
             return MicrophoneSource(str(device), chunk_ms=chunk_ms)
+
+
+def origin_of(source: Source, position: int) -> str:
+    """Return which device or file the sound at a position came from: another one brings another speaker."""
+    match source:
+        case Recording():
+            return str(source.file_at(position))
+        case MicrophoneSource():
+            return source.home or source.name
+        case _:
+            return source.name
 
 
 def session_of(job: Job) -> str:

@@ -117,6 +117,9 @@ class Monitor:
         self._announcer = announcer
         self._mood_rules = mood_rules
         self._rhythm = rhythm
+        self._origin: Callable[[int], str] = lambda _: ""
+        self._forget: Callable[[], Awaitable[None]] | None = None
+        self._heard_from: str | None = None
         self._windows: Channel[Window] = Channel(1)
         self._overload = Overload(rhythm.hop_s)
         self._smoothed: Smoothed = QUIET
@@ -143,6 +146,10 @@ class Monitor:
         """Take the recogniser's owner, which needs `hear` and so is made after the monitor."""
         self._listener = listener
 
+    def meet(self, origin: Callable[[int], str], forget: Callable[[], Awaitable[None]]) -> None:
+        """Take what says where the sound at a position came from, and what to do where that changes."""
+        self._origin, self._forget = origin, forget
+
     def hear(self, transcript: Transcript) -> None:
         """Take what the recogniser knows."""
         self._windower.hear(transcript)
@@ -162,6 +169,7 @@ class Monitor:
     async def classify(self) -> None:
         """Judge windows as they come; the newest wins where they come too fast."""
         async for window in self._windows:
+            await self._notice_origin(window)
             queue_s = max(0.0, self._rhythm.clock() - window.captured_s - window.features_s)
             estimate = await self._judge.estimate(window, queue_s)
             if self._overload.push(estimate):
@@ -203,6 +211,12 @@ class Monitor:
                 await self._windows.put(window)
             else:
                 self._windows.offer(window)
+
+    async def _notice_origin(self, window: Window) -> None:
+        origin = self._origin(window.end - 1)
+        if self._forget and self._heard_from not in (None, origin):
+            await self._forget()
+        self._heard_from = origin
 
     def _offer(self, sound: SpeechSound) -> None:
         if self._listener:

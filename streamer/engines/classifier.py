@@ -19,13 +19,15 @@ from typing import Self
 import platformdirs
 
 from streamer.engines.accelerator import n_cuda_devices
-from streamer.engines.engine import Engine, blank_feed, feed_of
+from streamer.engines.cached_engine import CachedEngine
+from streamer.engines.engine import Embedding, Engine, blank_feed, feed_of
 from streamer.engines.exported import exported_once
 from streamer.engines.onnx_engine import OnnxEngine
+from streamer.engines.speaker import SpeakerMean
 from streamer.engines.verdict import Calibration, Verdict, judge
 from streamer.errors import ModelError, UsageError
 from streamer.network import checkpoint
-from streamer.network.card import MELS, Card
+from streamer.network.card import MELS, SPEAKER, Card
 from streamer.network.entries import CheckpointError
 from streamer.records import Estimate, State, Window
 
@@ -48,7 +50,10 @@ class Choice:
 
 
 class Classifier:
-    """A checked network, ready to judge windows. Close it, or use it as a context manager."""
+    """A checked network, ready to judge windows. Close it, or use it as a context manager.
+
+    It gets to know the speaker window by window, so windows come in the order of one stream; `forget` before another.
+    """
 
     def __init__(
         self, engine: Engine, card: Card, calibration: Calibration, clock: Callable[[], float] = time.perf_counter
@@ -59,6 +64,7 @@ class Classifier:
         self.vectors_folder: Path | None = None
         """Where the word vectors lie that the network was trained with; None: it hears sound alone."""
         self._engine = engine
+        self._speaker = _speaker_mean(card)
         self._calibration = calibration
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="classifier")
@@ -78,10 +84,7 @@ class Classifier:
             engine: Engine | None = _on_cuda(tensors, card, choice.device)
             if engine is None:
                 del tensors  # checked, and not needed: the ONNX file holds the same
-                exported = checkpoint.read_onnx(folder, card)
-                if exported is None:
-                    exported = exported_once(folder, card, cache)
-                engine = OnnxEngine(exported, card, choice.threads)
+                engine = _on_cpu(folder, card, choice.threads, cache)
             vectors_folder = find_vectors(folders, card)
         except CheckpointError as error:
             raise ModelError(str(error)) from error
@@ -116,11 +119,42 @@ class Classifier:
         began = self._clock()
         verdict = Verdict(window.state, None, 0.0)
         if window.state is State.SPEECH:
-            answer = self._engine.run(feed_of(window, self.card.shapes))
-            verdict = judge(
-                answer.logits, self._calibration, heard=bool(window.columns.any()), said=bool(window.word_mask.any())
-            )
-            self.non_finite += verdict.probabilities is None
+            verdict, embedding = self._ask(window, self._speaker.mean(window.utterance) if self._speaker else None)
+            if self._speaker and embedding is not None and window.columns.any():
+                self._speaker.take(window.utterance, window.end, embedding)
+        return self._estimate(window, verdict, queue_s, began)
+
+    def classify_both(self, window: Window) -> tuple[Estimate, Estimate]:
+        """Return the estimate of a window, and what it would be if nothing were known of the speaker.
+
+        The network is asked twice only where something is known.
+        """
+        knows = self._speaker is not None and self._speaker.mean(window.utterance).any()
+        if window.state is not State.SPEECH or not knows:
+            estimate = self.classify(window)
+            return estimate, estimate
+        began = self._clock()
+        verdict, _ = self._ask(window, None)
+        return self.classify(window), self._estimate(window, verdict, 0.0, began)
+
+    def forget(self) -> None:
+        """Know nothing of the speaker. Not while a window is in the classifier's thread: see `forget_speaker`."""
+        if self._speaker:
+            self._speaker.forget()
+
+    async def forget_speaker(self) -> None:
+        """Know nothing of the speaker from the next window on that is handed to `estimate`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.forget)
+
+    def _ask(self, window: Window, speaker: Embedding | None) -> tuple[Verdict, Embedding | None]:
+        """Return the verdict on a window that holds speech, and what it sounds like."""
+        answer = self._engine.run(feed_of(window, self.card.shapes, speaker))
+        heard, said = bool(window.columns.any()), bool(window.word_mask.any())
+        verdict = judge(answer.logits, self._calibration, heard=heard, said=said)
+        self.non_finite += verdict.probabilities is None
+        return verdict, answer.embedding
+
+    def _estimate(self, window: Window, verdict: Verdict, queue_s: float, began: float) -> Estimate:
         return Estimate(
             start=window.start,
             end=window.end,
@@ -154,6 +188,14 @@ class Classifier:
         self.close()
 
 
+def _speaker_mean(card: Card) -> SpeakerMean | None:
+    """Return the running mean that a network was trained with, None for one that does not adapt."""
+    if card.adaptation is None:
+        return None
+    note, (size,) = card.adaptation, card.shapes[SPEAKER]
+    return SpeakerMean(size, note.prior, note.strength, note.warm_up)
+
+
 def find_model(folders: Iterable[Path], name: str) -> Path:
     """Return the first folder that holds a model of this name; raises ModelError."""
     return _find(tuple(folders), f"model {name!r}", Path(name) / checkpoint.CARD_FILE).parent
@@ -182,6 +224,17 @@ def _find(folders: tuple[Path, ...], what: str, path: Path) -> Path:
     looked_in = " and ".join(str(folder) for folder in folders) or "no folder"
     message = f"cannot find {what}: looked for {path} in {looked_in}; `emostream models list` shows what is there"
     raise ModelError(message)
+
+
+def _on_cpu(folder: Path, card: Card, threads: int, cache: Path) -> Engine:
+    """Return the network on the CPU: in its cached form where the model comes with one."""
+    parts = checkpoint.read_cached(folder, card)
+    if parts:
+        return CachedEngine.open(parts, card, threads)
+    exported = checkpoint.read_onnx(folder, card)
+    if exported is None:
+        exported = exported_once(folder, card, cache)
+    return OnnxEngine(exported, card, threads)
 
 
 def _on_cuda(tensors: checkpoint.Tensors, card: Card, device: str) -> Engine | None:

@@ -7,15 +7,12 @@ never in the mean. One that goes on counts every `MONOLOGUE_SAMPLES` of new soun
 pause becomes known, too.
 """
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from streamer.engines.engine import Embedding
 from streamer.network import contract
-
-Embedding: TypeAlias = NDArray[np.float32]
-"""(P,) what a window sounds like, as the network answers it; 0 is nobody in particular."""
 
 MONOLOGUE_SAMPLES: Final = 8 * contract.STREAM_RATE_HZ
 """New sound in one utterance that counts by itself (choice: about one picture)."""

@@ -50,6 +50,11 @@ class _Table:
     """Where the speaker is known."""
     genders: np.ndarray
 
+    @property
+    def forced(self) -> Ints:
+        """Return the likeliest of all six emotions."""
+        return np.asarray(self.six.argmax(axis=1), np.int64)
+
     def of(self, rows: np.ndarray) -> "_Table":
         """Return some of the rows."""
         columns = (self.truth, self.six, self.seven, self.sure, self.groups, self.named, self.genders)
@@ -90,6 +95,44 @@ OF_SIX: Final = (
 """Figures that need a row of the six emotions."""
 
 
+def without_adaptation(answers: Sequence[Answer], plain: Sequence[Answer]) -> dict[str, object]:
+    """Return figures of the `plain` answers to the same rows, given with nothing known of the speakers."""
+    table, other = _table(answers), _table(plain)
+    emotional = other.of(table.truth < NEUTRAL)
+    of_six = _recalls(emotional) if len(emotional.truth) else dict.fromkeys(("uar", "uar_own"))
+    found = {**of_six, "uar7": _of_seven(other)["uar7"]}
+    return {f"{name}_no_adaptation": value for name, value in found.items()}
+
+
+def gain(answers: Sequence[Answer], plain: Sequence[Answer], seed: int) -> dict[str, object]:
+    """Return what knowing the speakers adds to the UAR, with its interval over the same draws; None without rows."""
+    table, other = _table(answers), _table(plain)
+    emotional = table.truth < NEUTRAL
+    if not emotional.any():
+        return {"gain": None, "gain_ci95": None}
+    table, other = table.of(emotional), other.of(emotional)
+    truth, said, before = table.truth, table.forced, other.forced
+    groups, _ = _drawn_over(table)
+    return {
+        "gain": metrics.uar(truth, said) - metrics.uar(truth, before),
+        "gain_ci95": list(metrics.gain_interval(truth, said, before, groups, seed)),
+    }
+
+
+def _recalls(table: _Table) -> dict[str, float]:
+    own = metrics.own_answers(table.truth, table.six)
+    return {"uar": metrics.uar(table.truth, table.forced), "uar_own": metrics.uar(table.truth, own)}
+
+
+def _drawn_over(table: _Table) -> tuple[Ints, int]:
+    """Return what the bootstrap draws, and how many speakers there are.
+
+    One speaker drawn anew is always the same speaker, and texts have none: there, rows are drawn.
+    """
+    n_speakers = len(np.unique(table.groups[table.named]))
+    return table.groups if n_speakers > 1 else np.arange(len(table.truth)), n_speakers
+
+
 def _table(answers: Sequence[Answer]) -> _Table:
     shares = np.array([answer.shares for answer in answers], np.float64).reshape(-1, NEUTRAL + 1)
     six = np.maximum(shares[:, :NEUTRAL], metrics.SMALLEST)
@@ -106,19 +149,16 @@ def _table(answers: Sequence[Answer]) -> _Table:
 
 
 def _of_six(table: _Table, seed: int) -> dict[str, object]:
-    truth, answer = table.truth, table.six.argmax(axis=1).astype(np.int64)
+    truth, answer = table.truth, table.forced
     own = metrics.own_answers(truth, table.six)
     counts = metrics.confusion(truth, answer, NEUTRAL)
     scores = metrics.class_scores(truth, answer)
-    n_speakers = len(np.unique(table.groups[table.named]))
-    # One speaker drawn anew is always the same speaker, and texts have none: there, rows are drawn.
-    groups = table.groups if n_speakers > 1 else np.arange(len(truth))
+    groups, n_speakers = _drawn_over(table)
     genders = sorted(set(table.genders.tolist()) - {""})
     return {
         "labels": [LABELS[label] for label in scores],
         "answers": list(contract.EMOTIONS),
-        "uar": metrics.uar(truth, answer),
-        "uar_own": metrics.uar(truth, own),
+        **_recalls(table),
         "accuracy": metrics.accuracy(truth, answer),
         "macro_f1": metrics.macro_f1(truth, answer),
         "per_class": {LABELS[label]: asdict(one) for label, one in scores.items()},
@@ -141,7 +181,7 @@ def _of_six(table: _Table, seed: int) -> dict[str, object]:
 def _of_seven(table: _Table) -> dict[str, object]:
     """Return the figures over all rows: unsure is the answer "no emotion", and right for neutral rows."""
     truth = table.truth
-    six = table.six.argmax(axis=1).astype(np.int64)
+    six = table.forced
     if not (truth == NEUTRAL).any():
         weighted = metrics.weighted_f1(truth, six) if len(truth) else None
         nothing = dict.fromkeys(("uar7", "uar7_own", "neutral_recall", "macro_f1_7", "ece7"))

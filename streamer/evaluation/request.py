@@ -41,8 +41,15 @@ class Request:
     stream: Annotated[
         bool, Parameter(help="Join the clips of each speaker into one recording and run the monitor on it.")
     ] = False
+    order: Annotated[
+        Literal["random", "file"],
+        Parameter(
+            metavar="random|file",
+            help="Order of a speaker's clips, as the running mean hears them: drawn, or the file's.",
+        ),
+    ] = "random"
     json: Annotated[bool, Parameter(name="--json", help="As one JSON document.")] = False
-    seed: Annotated[int, Parameter(metavar="N", help="Of noise, joins, intervals and --limit.")] = 0
+    seed: Annotated[int, Parameter(metavar="N", help="Of the order, noise, joins, intervals and --limit.")] = 0
     limit: Annotated[int | None, Parameter(metavar="N", help="At most so many rows, drawn from the seed.")] = None
     debug: Annotated[bool, Parameter(help="Tracebacks.")] = False
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 ONE_LINE: Final = (
-    "uar", "uar_own", "accuracy", "macro_f1", "weighted_f1", "uar7", "uar7_own", "neutral_recall", "macro_f1_7", "ece",
-    "ece7", "nll", "brier", "coverage", "accuracy_when_sure",
+    "uar", "uar_no_adaptation", "uar_own", "accuracy", "macro_f1", "weighted_f1", "uar7", "uar7_own", "neutral_recall",
+    "macro_f1_7", "ece", "ece7", "nll", "brier", "coverage", "accuracy_when_sure",
 )  # fmt: skip
 """Figures of one number, in the order in which they are shown."""
 
@@ -36,7 +36,17 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name:<20}{document[name]:.3f}{interval}"
     for gender, recall in (document["uar_by_gender"] or {}).items():
         yield f"uar of {gender:<13}{recall:.3f}"
+    yield from _adaptation(document["adaptation"])
     yield from _classes(document)
+
+
+def _adaptation(adaptation: Mapping[str, Any] | None) -> Iterator[str]:
+    if adaptation is None:
+        yield "the model does not adapt to speakers"
+        return
+    low, high = adaptation["gain_ci95"] or (None, None)
+    told = f": uar {adaptation['gain']:+.3f} (95 % {low:+.3f} to {high:+.3f})" if low is not None else ""
+    yield f"adapted to each speaker, {adaptation['order']} order{told}"
 
 
 def _classes(document: Mapping[str, Any]) -> Iterator[str]:

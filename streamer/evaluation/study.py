@@ -5,7 +5,7 @@ Deterministic: the same request on the same files and machine gives the same doc
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 from streamer.engines.classifier import Choice, Classifier
 from streamer.engines.voice import VoiceDetector
 from streamer.errors import EmostreamError, ModelError, SourceError, SourceLost, UsageError
-from streamer.evaluation import answers, course, examples, joining, listening, manifest
+from streamer.evaluation import answers, course, examples, joining, listening, manifest, turns
 from streamer.evaluation.answers import Answer
 from streamer.evaluation.disturbance import FAINTEST_POWER, mean_power
 from streamer.evaluation.manifest import LABELS, Manifest, Row
@@ -23,7 +23,7 @@ from streamer.evaluation.request import Modality, Request
 from streamer.evaluation.rooms import Room, Voices
 from streamer.features.words import WordVectors
 from streamer.network import contract
-from streamer.records import Samples, Window
+from streamer.records import Estimate, Samples, Window
 
 UNREADABLE: Final = (SourceError, SourceLost, ModelError)
 """What is the matter with one row, and not with the request."""
@@ -95,6 +95,7 @@ def evaluate(
         "noise": request.noise,
         "snr_db": request.snr,
         "codec": request.codec,
+        "order": request.order,
         "seed": request.seed,
         "rows": len(rows),
         "n_unreadable": len(unreadable),
@@ -130,23 +131,45 @@ def _room(request: Request, table: Manifest) -> Room:
 
 
 def _row_by_row(bench: Bench, step: Step) -> tuple[dict[str, object], list[Unreadable]]:
-    judged: list[Answer] = []
-    unreadable: list[Unreadable] = []
-    for i, row in enumerate(bench.rows):
-        step(i, len(bench.rows))
-        try:
-            judged.append(_answer(bench, row))
-        except UNREADABLE as error:
-            unreadable.append(_unreadable(row, error))
-    step(len(bench.rows), len(bench.rows))
-    return answers.figures(judged, bench.request.seed), unreadable
+    """Judge each row as an utterance in its speaker's stream; counted and told in the manifest's order."""
+    seed, n_rows = bench.request.seed, len(bench.rows)
+    judged: dict[int, tuple[Answer, Answer]] = {}
+    unreadable: dict[int, Unreadable] = {}
+    for stream in turns.turns(bench.rows, bench.request.order, seed):
+        bench.classifier.forget()
+        start = 0
+        for utterance, place in enumerate(stream):
+            step(len(judged) + len(unreadable), n_rows)
+            row = bench.rows[place]
+            try:
+                answer, plain, start = _answers(bench, row, utterance, start)
+                judged[place] = (answer, plain)
+            except UNREADABLE as error:
+                unreadable[place] = _unreadable(row, error)
+    step(n_rows, n_rows)
+    adapted, alone = ([judged[place][which] for place in sorted(judged)] for which in (0, 1))
+    found = answers.figures(adapted, seed) | answers.without_adaptation(adapted, alone)
+    found["adaptation"] = _adaptation(bench, answers.gain(adapted, alone, seed))
+    return found, [unreadable[place] for place in sorted(unreadable)]
 
 
-def _answer(bench: Bench, row: Row) -> Answer:
+def _adaptation(bench: Bench, gain: dict[str, object]) -> dict[str, object] | None:
+    """Return how the model gets to know a speaker and what that gains, None for a model that does not."""
+    note = bench.classifier.card.adaptation
+    return None if note is None else {**asdict(note), "order": bench.request.order, **gain}
+
+
+def _answers(bench: Bench, row: Row, utterance: int, start: int) -> tuple[Answer, Answer, int]:
+    """Return the answer to a row, the one with nothing known of its speaker, and where the next row begins."""
     _check(bench, row)
     judge = bench.classifier
-    estimates = [judge.classify(window) for window in _windows(bench, row)]
-    shares = answers.pooled(estimates, judge.card.threshold)
+    both = [judge.classify_both(window) for window in turns.spoken_at(_windows(bench, row), utterance, start)]
+    answer, plain = (_answer(row, estimates, judge.card.threshold) for estimates in zip(*both, strict=True))
+    return answer, plain, turns.next_start(both[-1][0].end)
+
+
+def _answer(row: Row, estimates: Sequence[Estimate], threshold: float) -> Answer:
+    shares = answers.pooled(estimates, threshold)
     if shares is None:
         message = "the network's answer is no number"
         raise ModelError(message)
@@ -190,7 +213,7 @@ def _unreadable(row: Row, error: EmostreamError) -> Unreadable:
 
 
 def _joined(bench: Bench, step: Step) -> tuple[dict[str, object], list[Unreadable]]:
-    """Judge one long recording per speaker; rows without a speaker are one speaker's."""
+    """Judge one long recording per speaker, whom the model meets anew; rows without a speaker are one speaker's."""
     by_speaker: dict[str, list[Row]] = {}
     for row in bench.rows:
         by_speaker.setdefault(row.speaker, []).append(row)
@@ -202,7 +225,8 @@ def _joined(bench: Bench, step: Step) -> tuple[dict[str, object], list[Unreadabl
         if any(clip.emotion in contract.EMOTIONS for clip in clips):
             courses.append(_course(bench, joining.join(clips, rng), rows[0], rng, _part(step, i, len(by_speaker))))
     step(1_000 * len(by_speaker), 1_000 * len(by_speaker))
-    return {"n": len(bench.rows) - len(unreadable), "stream": course.figures(courses)}, unreadable
+    n_judged = len(bench.rows) - len(unreadable)
+    return {"n": n_judged, "adaptation": _adaptation(bench, {}), "stream": course.figures(courses)}, unreadable
 
 
 def _clips(bench: Bench, rows: Sequence[Row], unreadable: list[Unreadable]) -> Iterator[joining.Clip]:
@@ -220,6 +244,7 @@ def _clips(bench: Bench, rows: Sequence[Row], unreadable: list[Unreadable]) -> I
 def _course(
     bench: Bench, joined: joining.Joined, row: Row, rng: np.random.Generator, on_hop: Callable[[int, int], None]
 ) -> course.Course:
+    bench.classifier.forget()
     samples = bench.room.through(joined.samples, row, rng)
     joined = joining.Joined(samples, joined.stretches, joined.words)
     listened = listening.listen(

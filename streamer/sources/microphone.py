@@ -63,7 +63,7 @@ class Microphone:
         self._device: Device | None = None
         self._opening: Opening | None = None
         self._tap: Tap | None = None
-        self._home: str | None = None  # the source that the user agreed to
+        self.home: str | None = None  # the source that the user agreed to; None: the sound system names none
         self._before: Before | None = None
         self._n_openings = 0
         self._admitted = 0  # number of the opening whose sound is taken
@@ -187,7 +187,7 @@ class Microphone:
                 loop.call_soon_threadsafe(self._take, opening, raw, self._clock())
 
         self._opening = opening
-        self._admitted = opening.number if self._home is None else 0
+        self._admitted = opening.number if self.home is None else 0
         try:
             tap = await line.open(device, self._chunk_ms, heard)
         except SourceError:
@@ -195,12 +195,12 @@ class Microphone:
             raise
         self._tap = tap
         source = tap.source if tap is not None else None
-        if self._home is None or self._wanted == DEFAULT_FOLLOW:
-            self._home = source
-        elif source != self._home:
+        if self.home is None or self._wanted == DEFAULT_FOLLOW:
+            self.home = source
+        elif source != self.home:
             await self._shut(line)
             found = f"now offers {source!r}" if source else "does not say where its sound comes from"
-            message = f"waiting for the microphone {self._home!r}; the sound system {found}"
+            message = f"waiting for the microphone {self.home!r}; the sound system {found}"
             raise SourceError(message)
         self._admitted = 0 if self._paused else opening.number
         log.info("microphone open: %s, from %s", device.name, source or "the device itself")
@@ -283,7 +283,7 @@ class Microphone:
                 continue
             if self._wanted == DEFAULT_FOLLOW:
                 log.info("microphone follows the sound system to %s", now.source)
-                self._tap, self._home = now, now.source
+                self._tap, self.home = now, now.source
                 continue
             message = (
                 f"the sound system moved the recording from {tap.source!r} to {now.source!r}; stopped, because that "

@@ -71,12 +71,16 @@ class Recording:
 
     def name_at(self, position: int) -> str:
         """Return the name of the file that holds a stream position."""
+        return self.file_at(position).name
+
+    def file_at(self, position: int) -> Path:
+        """Return the file that holds a stream position."""
         end = 0
         for facts in self._facts:
             end += round(facts.frames * contract.STREAM_RATE_HZ / facts.rate_hz)
             if position < end:
-                return facts.path.name
-        return self._paths[-1 if self._facts else 0].name
+                return facts.path
+        return self._paths[-1 if self._facts else 0]
 
     async def __aenter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1, "recording")

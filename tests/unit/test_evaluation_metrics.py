@@ -99,6 +99,19 @@ def test_the_interval_is_drawn_over_whole_speakers() -> None:
     assert 0.43 < low < 0.5 < high < 0.57
 
 
+def test_a_gain_is_drawn_on_the_same_speakers_on_both_sides() -> None:
+    """Speakers differ and the gain is the same for each: its interval is a point, though the recalls' are wide."""
+    truth, speaker = np.tile([0, 1], 40), np.repeat(np.arange(8), 10)
+    place = np.tile(np.arange(10), 8)
+    answer = np.where(place < speaker, truth, 1 - truth)
+    better = np.where(place < speaker + 2, truth, 1 - truth)
+    low, high = metrics.gain_interval(truth, better, answer, speaker, seed=0)
+    assert (low, high) == pytest.approx((0.2, 0.2))
+    wide = metrics.recall_interval(truth, answer, speaker, seed=0)
+    assert wide[1] - wide[0] > 0.2
+    assert metrics.gain_interval(truth, answer, answer, speaker, seed=0) == (0.0, 0.0)
+
+
 def test_the_interval_of_one_speaker_is_a_point() -> None:
     truth, answer = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
     assert metrics.recall_interval(truth, answer, np.zeros(4, np.int64), seed=3) == (0.75, 0.75)

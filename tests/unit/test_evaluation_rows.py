@@ -191,6 +191,29 @@ def test_figures_of_rows_known_by_hand() -> None:
     assert found["weighted_f1"] == pytest.approx((2 * 2 / 3 + 2 * 2 / 4 + 2 * 2 / 4) / 6)
 
 
+def test_what_adaptation_adds_is_counted_on_the_same_rows() -> None:
+    adapted = [
+        answer("happy", "happy", speaker="a"), answer("sad", "sad", speaker="a"),
+        answer("happy", "happy", speaker="b"), answer("sad", "fear", speaker="b"),
+        answer("neutral", "sad", sure=False, speaker="b"),
+    ]  # fmt: skip
+    plain = [
+        answer("happy", "sad", speaker="a"), answer("sad", "sad", speaker="a"),
+        answer("happy", "happy", speaker="b"), answer("sad", "happy", speaker="b"),
+        answer("neutral", "sad", speaker="b"),
+    ]  # fmt: skip
+    without = answers.without_adaptation(adapted, plain)
+    assert without == {
+        "uar_no_adaptation": 0.5, "uar_own_no_adaptation": 0.5, "uar7_no_adaptation": pytest.approx(1 / 3),
+    }  # fmt: skip
+    assert answers.figures(plain, 0)["uar"] == without["uar_no_adaptation"]
+    gained = answers.gain(adapted, plain, 0)
+    assert gained == {"gain": 0.25, "gain_ci95": [0.0, 0.5]}
+    assert answers.gain(adapted, adapted, 0) == {"gain": 0.0, "gain_ci95": [0.0, 0.0]}
+    assert answers.gain([], [], 0) == {"gain": None, "gain_ci95": None}
+    assert set(answers.without_adaptation([], []).values()) == {None}
+
+
 def test_figures_without_neutral_without_speakers_and_without_rows() -> None:
     rows = [answer("happy", "happy"), answer("happy", "sad"), answer("fear", "fear")]
     found = answers.figures(rows, 0)

@@ -235,3 +235,22 @@ async def test_pause_and_resume_take_turns() -> None:
     for _ in range(3):
         await house.monitor.pause(pause, resume)
     assert called == ["pause", "resume", "pause"]
+
+
+async def test_sound_from_elsewhere_is_a_new_speaker_from_its_first_window_on() -> None:
+    """The border lies inside a window's hop; the window that ends on it still belongs to what came before."""
+    house = House(Tape(TALK), Judge(), lockstep=True)
+    await house.live()
+    ends = [window.end for window in house.judge.seen]
+    for border in (ends[9], ends[9] + 1):
+        house, forgotten = House(Tape(TALK), Judge(), lockstep=True), list[int]()
+
+        async def forget(house: House = house, forgotten: list[int] = forgotten) -> None:
+            forgotten.append(len(house.judge.seen))
+
+        def origin(position: int, border: int = border) -> str:
+            return "b.wav" if position >= border else "a.wav"
+
+        house.monitor.meet(origin, forget)
+        await house.live()
+        assert forgotten == [10]

@@ -99,6 +99,7 @@ async def test_files_play_one_after_another_and_positions_go_on(tmp_path: Path) 
         assert recording.names == ("low.wav", "high.wav")
         assert recording.seconds == pytest.approx(8_050 / 16_000 + 1.0)
         assert (recording.name_at(8_049), recording.name_at(8_050)) == ("low.wav", "high.wav")
+        assert (recording.file_at(8_049), recording.file_at(8_050)) == (low, high)
 
     assert [chunk.start for chunk, _ in named] == list(range(0, 24_050, 320))
     assert named[-1][0].end == 24_050

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.engines.speaker import MONOLOGUE_SAMPLES, SHORTEST_REST_SAMPLES, Embedding, SpeakerMean
+from streamer.engines.engine import Embedding
+from streamer.engines.speaker import MONOLOGUE_SAMPLES, SHORTEST_REST_SAMPLES, SpeakerMean
 
 P = 3
 HOP = 16_000
