@@ -52,7 +52,7 @@ class Words(NamedTuple):
     """(E, L) and its mask (L,), as they were."""
     mask: Array
     first: int
-    """Slot of the first word; what comes before it is left out."""
+    """Slots before it are left out."""
     queries: Array
     summary: Array
 
@@ -136,7 +136,8 @@ class CachedEngine:
         before = self._words
         if before and np.array_equal(mask, before.mask) and np.array_equal(words, before.words):
             return before
-        first = int(mask[0].argmax()) if mask.any() else contract.N_WORDS - 1
+        # One slot before the first word stays, because a word is read beside its neighbour; two where there are none.
+        first = max(0, int(mask[0].argmax()) - 1) if mask.any() else contract.N_WORDS - 2
         queries, summary = self._reading({"words": words[..., first:], "word_mask": mask[:, first:]})
         return Words(words.copy(), mask.copy(), first, queries, summary)
 

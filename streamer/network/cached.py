@@ -105,8 +105,8 @@ class Reading(nn.Module):
     def forward(self, words: Tensor, word_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return queries (1, A, L) and a summary (1, S).
 
-        Shapes: words (1, E, L), word_mask (1, L). Slots before the first word change nothing and may be left out, so L
-        is free; where there are no words, one slot that is masked stands for all.
+        Shapes: words (1, E, L), word_mask (1, L), L at least 2. Of the slots before the first word all but one change
+        nothing and may be left out; where there are no words, two slots that are masked stand for all.
         """
         e, summary = self.network.read(words, word_mask)
         return self.network.attention.query(e), summary
@@ -187,7 +187,7 @@ def parts(network: nn.Module) -> Mapping[str, Part]:
         "speaker": torch.zeros(1, network.embedding_size),
     }
     grids = torch.export.Dim("grids", min=1, max=contract.N_COLUMNS // GRID)
-    slots = torch.export.Dim("slots", min=1, max=contract.N_WORDS)
+    slots = torch.export.Dim("slots", min=2, max=contract.N_WORDS)
     after = tuple(name.replace("memory", "after") for name in memory)
     per_word: dict[str, dict[int, Any]] = {"queries": {2: slots}, "word_mask": {1: slots}, "word_spans": {1: slots}}
     return {

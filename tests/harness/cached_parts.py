@@ -10,27 +10,31 @@ from torch import nn
 
 from streamer.engines.cached_engine import CachedEngine, Graph
 from streamer.engines.engine import Answer, Feed
-from streamer.network import checkpoint
+from streamer.network import checkpoint, registry
 from streamer.network.cached import Part, parts
 from streamer.network.stream import Stream
 
 TOLERANCE = 1e-4
 
+SMALL: dict[str, Any] = {
+    "kernels": [3, 4, 4],
+    "sound_channels": 16,
+    "n_blocks": 2,
+    "word_channels": 12,
+    "n_word_blocks": 1,
+    "attention_width": 8,
+    "summary": 8,
+}
+"""A `stream` of 12,000 parameters, as a card has it."""
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
 def small_stream(seed: int = 0) -> Stream:
-    """Return a `stream` of 9,000 parameters in which every weight and every running statistic counts."""
+    """Return a small `stream` in which every weight and every running statistic counts."""
     torch.manual_seed(seed)
-    net = Stream(
-        kernels=(3, 4, 4),
-        sound_channels=16,
-        n_blocks=2,
-        word_channels=12,
-        n_word_blocks=1,
-        attention_width=8,
-        summary=8,
-    )
+    net = registry.create("stream", SMALL)
+    assert isinstance(net, Stream)
     with torch.no_grad():
         for weight in net.parameters():
             weight.add_(0.2 * torch.randn_like(weight))
