@@ -39,11 +39,11 @@ def main() -> None:
     given = parser.parse_args()
     heard = list(listened(given))
     grid = scores_grid(given)
-    tallies: dict[str, list[scores.Tally]] = {kind: [] for kind in choice.KINDS}
+    scored = []
     for i, one in enumerate(heard):
-        tallies[one.kind].append(scores.tally(one, grid))
+        scored.append(choice.Scored(one.kind, one.corpus, scores.tally(one, grid)))
         print(f"\rscored {i + 1} of {len(heard)}", end="", file=sys.stderr)
-    text = page.page(given.model, given.split, heard, grid, choice.choose(tallies))
+    text = page.page(f"Model `{given.model}`, split `{given.split}`", heard, grid, scored)
     print("\n" + text)
     if given.out:
         write(given.out, given.model, text)

@@ -37,7 +37,8 @@ def talked(seed: int, n: int = 250) -> Heard:
     shares[states == hearing.STATES.index(State.NO_SPEECH)] = 0.0
     steady = np.repeat(shares[::8], 8, axis=0)[:n] * (shares.sum(1, keepdims=True) > 0.0)
     mixed = np.where(steady.sum(1, keepdims=True) > 0.0, steady, shares)
-    return Heard("joined", "made up", tuple(stretches), int(ends[-1]) + RATE, ends, own, states, utterances, mixed)
+    length = int(ends[-1]) + RATE
+    return Heard("joined", "made up", seed == 0, tuple(stretches), length, ends, own, states, utterances, mixed)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -63,7 +64,7 @@ def test_what_is_kept_of_a_recording_is_what_was_estimated(tmp_path: Path) -> No
     before = Course(heard.stretches, tuple(Hop(one, QUIET.mood) for one in heard.estimates()), heard.length)
     hearing.keep(tmp_path / "kept.npz", before)
     with np.load(tmp_path / "kept.npz") as kept:
-        again = Heard(heard.kind, heard.corpus, heard.stretches, heard.length, **kept)
+        again = Heard(heard.kind, heard.corpus, heard.worded, heard.stretches, heard.length, **kept)
     assert len(again.estimates()) == len(heard.estimates())
     for one, other in zip(again.estimates(), heard.estimates(), strict=True):
         assert (one.start, one.end, one.state, one.utterance) == (other.start, other.end, other.state, other.utterance)
@@ -71,9 +72,13 @@ def test_what_is_kept_of_a_recording_is_what_was_estimated(tmp_path: Path) -> No
         assert one.probabilities == (None if other.probabilities is None else pytest.approx(other.probabilities))
 
 
+def scored(n: int) -> list[choice.Scored]:
+    pairs = [(kind, corpus) for corpus in ("made up", "invented")[:n] for kind in choice.KINDS]
+    return [choice.Scored(*pair, scores.tally(talked(seed), GRID)) for seed, pair in enumerate(pairs)]
+
+
 def test_the_best_rule_keeps_the_limits_and_none_of_the_front_is_beaten() -> None:
-    kinds = {kind: [scores.tally(talked(seed), GRID)] for seed, kind in enumerate(choice.KINDS)}
-    found = choice.choose(kinds)
+    found = choice.choose(scored(1))
     if found.allowed.any():
         assert found.allowed[found.best]
         assert found.worth[found.best] == found.worth[found.allowed].max()
@@ -85,6 +90,15 @@ def test_the_best_rule_keeps_the_limits_and_none_of_the_front_is_beaten() -> Non
         assert not (better & strictly).any()
 
 
+def test_a_rule_for_a_corpus_is_chosen_without_it() -> None:
+    every = scored(2)
+    found = choice.elsewhere(every)
+    assert found.keys() == {"made up", "invented"}
+    for corpus, (best, worth) in found.items():
+        assert best == choice.choose([one for one in every if one.corpus != corpus]).best
+        assert worth == pytest.approx(choice.choose([one for one in every if one.corpus == corpus]).worth)
+
+
 GRID = choice.candidates(8, 12, MoodRules(), 0)
 
 
@@ -94,8 +108,7 @@ def test_the_first_rule_is_the_one_in_force() -> None:
 
 def test_the_page_tells_both_rules_and_is_written_between_its_markers(tmp_path: Path) -> None:
     heard = [talked(0)]
-    kinds = {kind: [scores.tally(heard[0], GRID)] for kind in choice.KINDS}
-    text = page.page("stream", "valid", heard, GRID, choice.choose(kinds))
+    text = page.page("Model `stream`", heard, GRID, scored(2))
     assert f"| before | {MoodRules().rise_s:g} | {MoodRules().fall_s:g} |" in text
     assert "| joined, made up | chosen |" in text
     out = tmp_path / "mood.md"
@@ -112,12 +125,17 @@ def test_recordings_of_a_corpus_are_the_same_for_the_same_seed(tmp_path: Path) -
     first, *empty = sorted(tmp_path.glob("*/manifest.csv"), key=lambda path: -path.stat().st_size)
     for path in empty:
         path.unlink()
-    made = list(recordings.recordings(tmp_path, "valid", 1, 0))
-    again = list(recordings.recordings(tmp_path, "valid", 1, 0))
+    made = list(recordings.recordings(tmp_path, "valid", 2, 0))
+    again = list(recordings.recordings(tmp_path, "valid", 2, 0))
     assert {one.corpus for one in made} == {first.parent.name}
     assert {one.kind for one in made} == set(choice.KINDS)
+    assert {bool(one.joined.words) for one in made} == {True, False}
     assert [one.joined.samples.tobytes() for one in made] == [one.joined.samples.tobytes() for one in again]
     for one in made:
+        for word in one.joined.words:
+            inside = next(s for s in one.joined.stretches if s.start <= word.start < s.end)
+            spoken = small_corpora.SAID[contract.EMOTIONS.index(inside.emotion)]
+            assert word.text in {*["oh", "so", "valid", "xqzt", ",", "!"], spoken}, "words fit the emotion"
         emotional = [s for s in one.joined.stretches if s.emotion in contract.EMOTIONS]
         plain = sum(s.end - s.start for s in one.joined.stretches if s not in emotional)
         share = plain / sum(s.end - s.start for s in one.joined.stretches)

@@ -21,12 +21,23 @@ WRONG_COSTS: Final = 0.5
 
 MOST_FALSE_FLIPS: Final = 1.5
 """A minute, in joined recordings and in talk; 2 are allowed."""
+MOST_IN_A_CORPUS: Final = 2.0
+"""The same in the joined recordings of each corpus by itself: a voice from elsewhere is no average."""
 LATEST_S: Final = 1.8
 """Median time to the first right answer in joined recordings; 2 s are allowed."""
 
 Floats = NDArray[np.float64]
 Figures = Mapping[str, Mapping[str, Floats]]
 """Kind of recording -> figure -> (R,) a value for every rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One recording, scored."""
+
+    kind: str
+    corpus: str
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +71,35 @@ def candidates(n_smoothings: int, n_namings: int, today: MoodRules, seed: int) -
     return grid
 
 
-def choose(tallies: Mapping[str, Sequence[Tally]]) -> Choice:
-    """Return the best rule over the recordings of every kind."""
-    figures = {kind: summed(tallies[kind]) for kind in KINDS}
+def choose(scored: Sequence[Scored]) -> Choice:
+    """Return the best rule over recordings of every kind."""
+    figures = {kind: summed([one.tally for one in scored if one.kind == kind]) for kind in KINDS}
     value = worth(figures)
     joined, talk = figures["joined"], figures["talk"]
     allowed = joined["false flips a minute"] <= MOST_FALSE_FLIPS
     allowed &= talk["false flips a minute"] <= MOST_FALSE_FLIPS
     allowed &= joined["seconds to first right"] <= LATEST_S
+    for corpus in corpora_of(scored):
+        here = summed([one.tally for one in scored if one.kind == "joined" and one.corpus == corpus])
+        allowed &= here["false flips a minute"] <= MOST_IN_A_CORPUS
     best = int(np.where(allowed, value, -np.inf).argmax())
     return Choice(figures, value, allowed, best, front(value, joined))
+
+
+def elsewhere(scored: Sequence[Scored]) -> dict[str, tuple[int, Floats]]:
+    """Return for each corpus the rule chosen on all others, and (R,) what every rule is worth on it."""
+    found = {}
+    for corpus in corpora_of(scored):
+        others = choose([one for one in scored if one.corpus != corpus])
+        here = {kind: [one.tally for one in scored if one.corpus == corpus and one.kind == kind] for kind in KINDS}
+        found[corpus] = (others.best, worth({kind: summed(tallies) for kind, tallies in here.items()}))
+    return found
+
+
+def corpora_of(scored: Sequence[Scored]) -> list[str]:
+    """Return the names of the corpora that have recordings of every kind."""
+    names = sorted({one.corpus for one in scored})
+    return [name for name in names if {one.kind for one in scored if one.corpus == name} == set(KINDS)]
 
 
 def worth(figures: Figures) -> Floats:

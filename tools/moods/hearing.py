@@ -34,6 +34,8 @@ class Heard:
 
     kind: str
     corpus: str
+    worded: bool
+    """The recogniser was there."""
     stretches: tuple[Stretch, ...]
     length: int
     """Samples."""
@@ -120,12 +122,13 @@ class Memory:
 
     def hear(self, kind: str, corpus: str, joined: Joined) -> Heard:
         """Return the estimates of one recording."""
-        name = hashlib.sha256(joined.samples.tobytes() + repr(joined.stretches).encode()).hexdigest()
+        told = repr((joined.stretches, joined.words)).encode()
+        name = hashlib.sha256(joined.samples.tobytes() + told).hexdigest()
         path = self._folder / f"{name[:24]}.npz"
         if not path.exists():
             keep(path, self._ears.listen(joined))
         with np.load(path) as kept:
-            return Heard(kind, corpus, joined.stretches, len(joined.samples), **kept)
+            return Heard(kind, corpus, bool(joined.words), joined.stretches, len(joined.samples), **kept)
 
 
 def code() -> bytes:

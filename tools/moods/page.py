@@ -6,7 +6,17 @@ from typing import Final
 
 from streamer.evaluation import course
 from streamer.mood import MoodRules
-from tools.moods.choice import KINDS, LATEST_S, MOST_FALSE_FLIPS, WRONG_COSTS, Choice
+from tools.moods.choice import (
+    KINDS,
+    LATEST_S,
+    MOST_FALSE_FLIPS,
+    MOST_IN_A_CORPUS,
+    WRONG_COSTS,
+    Choice,
+    Scored,
+    choose,
+    elsewhere,
+)
 from tools.moods.hearing import Heard
 from tools.moods.scores import Grid
 
@@ -17,6 +27,7 @@ FRONT: Final = (
     "Rules that none beats in worth, false flips, time and never at once, from the worthiest down; those within the "
     "limits are marked. Figures of joined recordings:"
 )
+ELSEWHERE: Final = "Rules chosen without a corpus, and what they are worth on its recordings:"
 KINDS_HEAD: Final = (
     "| recordings | rules | false flips/min | first right, s: median, 90 % | never | shown right | alarms/h |"
 )
@@ -24,12 +35,13 @@ KINDS_HEAD: Final = (
 NAMES: Final = tuple(field.name for field in fields(MoodRules))
 
 
-def page(model: str, split: str, heard: Sequence[Heard], grid: Grid, choice: Choice) -> str:
-    """Return the whole text."""
+def page(what: str, heard: Sequence[Heard], grid: Grid, scored: Sequence[Scored]) -> str:
+    """Return the whole text; `what` names the model and the split."""
+    choice = choose(scored)
     rules = {"before": grid.rules(0), "chosen": grid.rules(choice.best)}
     return "\n".join(
         (
-            _heading(model, split, heard, choice),
+            _heading(what, heard, choice),
             "",
             "| | " + " | ".join(NAMES) + " | worth |",
             "|---" * (len(NAMES) + 2) + "|",
@@ -46,15 +58,22 @@ def page(model: str, split: str, heard: Sequence[Heard], grid: Grid, choice: Cho
             "|---" * (len(NAMES) + 6) + "|",
             *front_rows(grid, choice),
             "",
+            ELSEWHERE,
+            "",
+            "| corpus | " + " | ".join(NAMES) + " | worth there | of the rules before | best possible |",
+            "|---" * (len(NAMES) + 4) + "|",
+            *elsewhere_rows(grid, scored),
+            "",
         )
     )
 
 
-def _heading(model: str, split: str, heard: Sequence[Heard], choice: Choice) -> str:
+def _heading(what: str, heard: Sequence[Heard], choice: Choice) -> str:
     return (
-        f"Model `{model}`, split `{split}`: {told(heard)}. {len(choice.worth)} rules were tried, of which "
+        f"{what}: {told(heard)}. {len(choice.worth)} rules were tried, of which "
         f"{int(choice.allowed.sum())} keep the limits: at most {MOST_FALSE_FLIPS:g} false flips a minute in joined "
-        f"recordings and in talk, median time to the first right answer at most {LATEST_S:g} s. The worthiest of "
+        f"recordings and in talk, {MOST_IN_A_CORPUS:g} in the joined recordings of any corpus, median time to the "
+        f"first right answer at most {LATEST_S:g} s. The worthiest of "
         f"them was taken (a wrong answer costs {WRONG_COSTS:g} of what a right one gains)."
     )
 
@@ -75,6 +94,8 @@ def comparison(heard: Sequence[Heard], rules: Mapping[str, MoodRules]) -> Iterab
     yield KINDS_HEAD
     yield "|---|---|---|---|---|---|---|"
     groups = {kind: [one for one in heard if one.kind == kind] for kind in KINDS}
+    groups["joined, with words"] = [one for one in heard if one.kind == "joined" and one.worded]
+    groups["joined, sound alone"] = [one for one in heard if one.kind == "joined" and not one.worded]
     groups |= {
         f"joined, {corpus}": [one for one in heard if one.kind == "joined" and one.corpus == corpus]
         for corpus in sorted({one.corpus for one in heard})
@@ -113,3 +134,9 @@ def front_rows(grid: Grid, choice: Choice) -> Iterable[str]:
             f"{joined['never right'][i]:.2f} | {joined['alarms an hour'][i]:.0f} |"
         )
         yield f"{_rule('✓' if choice.allowed[i] else '', grid.rules(i), choice.worth[i])} {cells}"
+
+
+def elsewhere_rows(grid: Grid, scored: Sequence[Scored]) -> Iterable[str]:
+    """Yield a row per corpus: the rule chosen without it."""
+    for corpus, (i, worth) in elsewhere(scored).items():
+        yield f"{_rule(corpus, grid.rules(i), worth[i])} {worth[0]:.3f} | {worth.max():.3f} |"

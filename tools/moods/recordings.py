@@ -3,6 +3,10 @@
 joined    what `emostream evaluate --stream` joins: every clip once, the emotions in random order
 talk      one emotion lasts over several clips, 10 to 60 s, as it does when people talk; neutral speech between
 calm      neutral speech with an emotional clip now and then
+
+A third of them lies in noise. A third has a recogniser: lines of the text corpora with the label of the clip, spread
+over it, known when they have been heard to their end. Voice and words are then independent given the label, which
+real speech is not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from streamer.errors import EmostreamError
-from streamer.evaluation import disturbance, joining, manifest
+from streamer.evaluation import disturbance, examples, joining, manifest
 from streamer.evaluation.joining import Clip, Joined
 from streamer.evaluation.manifest import NEUTRAL
 from streamer.evaluation.recordings import heard
@@ -27,6 +31,9 @@ MOST_TIMES: Final = 2
 """How often one clip may be heard while an emotion lasts."""
 NOISY: Final = 0.34
 """Share of recordings that lie in noise."""
+WORDED: Final = 0.34
+"""Share of recordings in which words are known."""
+MOST_WORDS_A_SECOND: Final = 4.0
 SNR_DB: Final = (5.0, 20.0)
 CALM: Final = 8
 """Neutral clips to an emotional one in calm talk."""
@@ -45,8 +52,9 @@ class Recording:
 def recordings(corpora: Path, split: str, joins: int, seed: int, most_clips: int = MOST_CLIPS) -> Iterator[Recording]:
     """Yield `joins` recordings of each kind of every speaker of the split who has emotions to show.
 
-    A third of them lies in white noise. The same seed gives the same sound.
+    The same seed gives the same sound.
     """
+    lines = _lines(corpora, split)
     for place, path in enumerate(sorted(corpora.glob("*/manifest.csv"))):
         read = manifest.read(path)
         if not any(row.split == split for row in read.rows):
@@ -58,8 +66,29 @@ def recordings(corpora: Path, split: str, joins: int, seed: int, most_clips: int
             for turn in range(joins):
                 rng = np.random.default_rng([seed, place, number, turn])
                 clips = _clips(rows, most_clips, rng)
+                if rng.random() < WORDED:
+                    clips = [_worded(clip, lines, rng) for clip in clips]
                 if len(clips) >= FEWEST_CLIPS:
                     yield from _of_speaker(path.parent.name, speaker, clips, rng)
+
+
+def _lines(corpora: Path, split: str) -> dict[str, list[str]]:
+    """Return what is said under each label in the text corpora."""
+    lines: dict[str, list[str]] = {}
+    for path in sorted((corpora / "text").glob("*.csv.gz")):
+        for row in manifest.read(path).rows:
+            if row.split == split and row.emotion in manifest.LABELS:
+                lines.setdefault(row.emotion, []).append(row.text)
+    return lines
+
+
+def _worded(clip: Clip, lines: dict[str, list[str]], rng: np.random.Generator) -> Clip:
+    """Return the clip with a line that fits its label and length, with punctuation or without."""
+    known = lines.get(clip.emotion, [])
+    most = int(MOST_WORDS_A_SECOND * len(clip.samples) / contract.STREAM_RATE_HZ)
+    plain = bool(rng.random() < 0.5)
+    said = examples.spoken_tokens(known[int(rng.integers(len(known)))], plain=plain) if known else []
+    return replace(clip, said=tuple(said[:most]))
 
 
 def _of_speaker(corpus: str, speaker: str, clips: list[Clip], rng: np.random.Generator) -> Iterator[Recording]:
