@@ -1,6 +1,8 @@
 """Torch as the engine; that it agrees with ONNX Runtime is in test_onnx_engine.py. No test needs a graphics card."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,19 +10,25 @@ import torch
 from streamer.engines.engine import feed_of
 from streamer.engines.torch_engine import TorchEngine, has_cuda
 from streamer.network import checkpoint, registry
+from streamer.network.card import LABEL_SETS
 from streamer.network.entries import CheckpointError
-from tests.networks import window, write_weights
+from tests.networks import SMALL, answers, card, window, write_weights
 
 
-def test_it_runs_the_network_of_the_card(tmp_path: Path) -> None:
-    folder = write_weights(tmp_path)
+@pytest.mark.parametrize(("kind", "config"), [("attention", SMALL), ("stream", {}), ("deep", {"n_encoder_blocks": 1})])
+def test_it_runs_the_network_of_the_card(tmp_path: Path, kind: str, config: dict[str, Any]) -> None:
+    folder = write_weights(tmp_path, replace(card("it", kind, config), labels=LABEL_SETS[kind != "attention"]))
     made = checkpoint.read_card(folder)
     feed = feed_of(window(), made.shapes)
     answer = TorchEngine(checkpoint.read_tensors(folder, made), made, "cpu").run(feed)
-    with torch.inference_mode():
-        wanted = registry.load(folder)(*(torch.from_numpy(array) for array in feed.arrays.values()))
-    assert (answer.logits == wanted[0].numpy()).all()
-    assert answer.embedding is None
+    wanted = answers(registry.load(folder), [torch.from_numpy(array) for array in feed.arrays.values()])
+    assert (answer.logits == wanted[0][0].numpy()).all()
+    if kind == "attention":
+        assert answer.embedding is None
+    else:
+        assert answer.embedding is not None
+        assert (answer.embedding == wanted[1][0].numpy()).all()
+        assert answer.embedding.shape == made.shapes["speaker"]
 
 
 def test_weights_that_do_not_fit_are_refused_by_layer(tmp_path: Path) -> None:
