@@ -21,10 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.errors import EmostreamError, UsageError
-from tools.studies import grounds, plan, report, runs
-from tools.training import fit, parallel, ship
+from tools.studies import grounds, plan, report, runs, shipping
+from tools.training import fit, parallel
 
-VECTORS = Path(__file__).resolve().parents[1] / "models" / ship.VECTORS_NAME
+VECTORS = Path(__file__).resolve().parents[1] / "models" / "words-paper"
 
 
 def arguments() -> argparse.Namespace:
@@ -37,6 +37,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vectors", type=Path, default=VECTORS, help="folder of word vectors")
     parser.add_argument("--quick", action="store_true", help="a few steps of everything, to see that it runs")
     parser.add_argument("--report", action="store_true", help="train nothing, write the report of what is there")
+    parser.add_argument("--ship", type=Path, help="write shallow and attention into this folder, measured; no report")
+    parser.add_argument("--controls", type=Path, default=Path("tools/controls"), help="where the control goes then")
     parser.add_argument("--seeds", type=int, help="seeds per row (default: 3)")
     parser.add_argument("--profile", choices=("1-D", "2-D"), help="default: 2-D on a GPU, 1-D elsewhere")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -72,6 +74,9 @@ def ground_of(args: argparse.Namespace) -> grounds.Ground:
     if (args.corpora is None) == (args.mosei is None):
         message = "wanted either --corpora DIR (synthetic pairs) or --mosei DIR (real pairs)"
         raise UsageError(message)
+    if args.mosei and args.ship:
+        message = "--ship measures on the corpora; wanted it with --corpora DIR"
+        raise UsageError(message)
     return grounds.Mosei(args.mosei) if args.mosei else grounds.pairs(args.corpora, args.work, args.vectors)
 
 
@@ -91,7 +96,12 @@ def study(args: argparse.Namespace) -> None:
     out = args.out or Path("docs/study-mosei" if args.mosei else "docs/study")
     named = "DIR" if out.is_absolute() else out
     command = f"python tools/study.py {telling.data} --work DIR --out {named}{options} --seeds {size.seeds}"
-    print(report.write(report.Source(work, size, profile, ground, command), out))
+    source = report.Source(work, size, profile, ground, command)
+    if args.ship:
+        assert isinstance(ground, grounds.Pairs)
+        shipping.ship(source, ground, args.corpora, args.vectors, (args.ship, args.controls))
+    else:
+        print(report.write(source, out))
 
 
 def main() -> None:

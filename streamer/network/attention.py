@@ -12,6 +12,7 @@ from streamer.network import contract
 from streamer.network.layers import (
     DenseHead,
     SoundCnn,
+    Thinning,
     WordCnn,
     attention_over_time,
     extend,
@@ -37,6 +38,8 @@ class AttentionConfig:
     even: bool = False
     """True: attention replaced by 1, the control that tests the paper's claim; the words can then do nothing."""
     n_classes: int = contract.N_EMOTIONS
+    step_samples: int = contract.LIVE_STEP_SAMPLES
+    """Picture samples between two columns that the network was trained on; the monitor's are thinned to them."""
 
 
 ALL_1D = AttentionConfig(flat=True, poolings=2, third_poolings=2)
@@ -58,6 +61,7 @@ class Attention(nn.Module):
     def __init__(self, config: AttentionConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AttentionConfig()
+        self.thinning = Thinning(config.step_samples)
         self.sound = SoundCnn(config.kernels, config.poolings, flat=config.flat)
         self.words = WordCnn(config.kernels, config.poolings)
         # The 1x1 convolutions; Choice: as wide as the CNNs, 32.
@@ -85,6 +89,7 @@ class Attention(nn.Module):
         The spans are there for the signature that all networks share; the paper leaves word times to future work.
         """
         del word_spans
+        picture, columns = self.thinning(picture, columns)
         if self.config.even:
             maps, _ = self.third(picture, columns)
             even: Tensor = self.head(maps.flatten(1))  # (B, C)

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from streamer.network import contract
 
@@ -27,6 +28,34 @@ def keep(maps: Tensor, mask: Tensor) -> Tensor:
 def pool_mask(mask: Tensor) -> Tensor:
     """Return the mask (B, T / 2) of maps pooled in pairs: held where either of the two was."""
     return mask[:, 0::2] | mask[:, 1::2]
+
+
+class Thinning(nn.Module):
+    """The monitor's columns as a network hears them that was trained at a longer step: the nearest ones, newest last.
+
+    A column is 100 ms of sound, so the nearest of the monitor's lies at most 10 ms beside the one that was meant. A
+    picture then holds the newest part of what the network could hear; the rest is padding.
+    """
+
+    def __init__(self, step_samples: int) -> None:
+        super().__init__()
+        if step_samples < contract.LIVE_STEP_SAMPLES:
+            message = f"a step of {step_samples} samples is shorter than the monitor's {contract.LIVE_STEP_SAMPLES}"
+            raise ValueError(message)
+        times = step_samples / contract.LIVE_STEP_SAMPLES
+        ages = [round(at * times) for at in range(contract.N_COLUMNS) if round(at * times) < contract.N_COLUMNS]
+        chosen = contract.N_COLUMNS - 1 - torch.tensor(ages[::-1])
+        self.is_needed = len(chosen) < contract.N_COLUMNS
+        self.chosen: Tensor
+        self.register_buffer("chosen", chosen, persistent=False)
+
+    def forward(self, picture: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return picture (B, F, T) and mask (B, T)."""
+        if not self.is_needed:
+            return picture, columns
+        left = (contract.N_COLUMNS - len(self.chosen), 0)
+        thin = functional.pad(picture.index_select(2, self.chosen), left)
+        return thin, functional.pad(columns.index_select(1, self.chosen), left)
 
 
 class PooledConv(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.network import contract
-from streamer.network.layers import DenseHead, SoundCnn, WordCnn, initialise
+from streamer.network.layers import DenseHead, SoundCnn, Thinning, WordCnn, initialise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class ShallowConfig:
     dense: tuple[int, ...] = (1024, 512, 128)
     dropout: float = 0.1
     n_classes: int = contract.N_EMOTIONS
+    step_samples: int = contract.LIVE_STEP_SAMPLES
+    """Picture samples between two columns that the network was trained on; the monitor's are thinned to them."""
 
 
 ALL_1D = ShallowConfig(flat=True, sound_poolings=3)
@@ -33,6 +35,7 @@ class Shallow(nn.Module):
     def __init__(self, config: ShallowConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ShallowConfig()
+        self.thinning = Thinning(config.step_samples)
         self.sound = SoundCnn(config.kernels, config.sound_poolings, flat=config.flat)
         self.words = WordCnn(config.kernels, config.word_poolings)
         n_in = self.sound.n_features * self.sound.n_columns + self.words.n_features * self.words.n_groups
@@ -42,6 +45,7 @@ class Shallow(nn.Module):
     def forward(self, picture: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor) -> Tensor:
         """Return logits (B, 1, C); shapes as in Attention.forward, `word_spans` unused."""
         del word_spans
+        picture, columns = self.thinning(picture, columns)
         sound, _ = self.sound(picture, columns)  # (B, K * F / 16, T / 16)
         text, _ = self.words(words, word_mask)  # (B, K, L / 8)
         features = torch.cat((sound.flatten(1), text.flatten(1)), dim=1)  # (B, 9760)

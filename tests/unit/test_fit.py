@@ -68,9 +68,6 @@ def test_the_modern_rate_rises_and_falls() -> None:
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == pytest.approx(0.1)
     assert rates[-1] < 0.002
-    cut_short = recipe.Recipe(epochs=9, horizon=12, batch=4, rate=0.1, schedule="cosine")
-    assert (cut_short.steps(40), cut_short.scheduled(40)) == (10, 120)
-    assert recipe.Recipe(epochs=9, batch=4).scheduled(40) == 90
 
 
 def test_wrong_recipes_are_refused() -> None:

@@ -2,20 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from streamer.engines.classifier import Choice, Classifier
 from streamer.engines.engine import feed_of
 from streamer.engines.onnx_engine import OnnxEngine
 from streamer.network import card, checkpoint, contract, export, registry
+from streamer.network.entries import CheckpointError
 from tests.networks import answer, window
 from tools.training import halves, paperfolder
 
-CONFIG = {"flat": True, "poolings": 2, "third_poolings": 2, "dense": [128, 16]}
+CONFIG = {"flat": True, "poolings": 2, "third_poolings": 2, "dense": [128, 16], "step_samples": 400}
 
 
 def note() -> card.Card:
@@ -68,7 +71,7 @@ def test_a_model_saved_in_half_the_size_is_whole_and_says_what_the_network_says(
 
 
 def test_only_large_float32_tensors_are_halved() -> None:
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "large": np.full(halves.LARGE, 0.1, np.float32),
         "small": np.full(halves.LARGE - 1, 0.1, np.float32),
         "counts": np.zeros(halves.LARGE, np.int64),
@@ -91,5 +94,5 @@ def test_a_number_too_large_for_half_precision_is_refused(tmp_path: Path) -> Non
     network = registry.create("attention", CONFIG)
     with torch.no_grad():
         network.state_dict()["head.hidden.0.weight"][0, 0] = 1e6
-    with pytest.raises(checkpoint.CheckpointError, match="not finite"):
+    with pytest.raises(CheckpointError, match="not finite"):
         paperfolder.write(tmp_path / "half", network, note())

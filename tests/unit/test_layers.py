@@ -2,16 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from streamer.features import spectrogram
+from streamer.network import contract
 from streamer.network.layers import (
     DenseHead,
     PooledConv,
     SoundCnn,
+    Thinning,
     WordCnn,
     attention_over_time,
     extend,
@@ -21,6 +25,41 @@ from streamer.network.layers import (
 )
 
 D = 3
+
+
+def test_thinning_takes_the_nearest_columns_newest_last() -> None:
+    age = torch.arange(contract.N_COLUMNS - 1, -1, -1, dtype=torch.float32)
+    picture = age.expand(2, contract.N_BANDS, -1)
+    columns = (age < 100).expand(2, -1)
+    thin, held = Thinning(contract.PAPER_STEP_SAMPLES)(picture, columns)
+    assert thin.shape == picture.shape
+    assert thin[0, 0, -6:].tolist() == [12, 10, 8, 5, 2, 0]
+    assert not thin[0, 0, :240].any()
+    assert not held[:, :240].any()
+    assert int(held[0].sum()) == 40  # 100 columns of 20 ms are 40 of 50 ms
+    same, mask = Thinning(contract.LIVE_STEP_SAMPLES)(picture, columns)
+    assert same is picture
+    assert mask is columns
+    with pytest.raises(ValueError, match="shorter than the monitor"):
+        Thinning(80)
+
+
+def test_thinned_columns_are_those_of_the_longer_step() -> None:
+    t = np.arange(8 * contract.PICTURE_RATE_HZ) / contract.PICTURE_RATE_HZ
+    tone = np.sin(2 * np.pi * (300.0 + 200.0 * t) * t) * (0.3 + 0.2 * np.sin(2 * np.pi * 2.0 * t))
+    sound = (tone + 0.01 * np.random.default_rng(0).standard_normal(len(t))).astype(np.float32)
+    live, wanted = (
+        spectrogram.picture_columns(sound, step) for step in (contract.LIVE_STEP_SAMPLES, contract.PAPER_STEP_SAMPLES)
+    )
+    n_live, n_wanted = live.shape[1], wanted.shape[1]
+    picture = torch.zeros((1, *contract.PICTURE_SHAPE))
+    picture[0, :, -n_live:] = torch.from_numpy(live)
+    thin, held = Thinning(contract.PAPER_STEP_SAMPLES)(
+        picture, torch.arange(contract.N_COLUMNS)[None] >= contract.N_COLUMNS - n_live
+    )
+    assert abs(int(held.sum()) - n_wanted) <= 1
+    n = min(int(held.sum()), n_wanted)
+    assert float(np.abs(thin[0, :, -n:].numpy() - wanted[:, -n:]).mean()) < 0.05
 
 
 def plain_weights(e: Tensor, f: Tensor, groups: list[bool], columns: list[bool]) -> list[float]:

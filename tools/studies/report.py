@@ -12,6 +12,7 @@ import torch
 from streamer.network import checkpoint
 from tools.studies import figures, page, plan, results, runs, scores
 from tools.studies.grounds import Ground
+from tools.training import variants
 from tools.training.batches import DataSet
 
 
@@ -133,6 +134,7 @@ def draw_sound(source: Source, test: DataSet, out: Path) -> list[str]:
     if runs.read(source.work, plan.ATTENTION, 1) is not None:
         averaged = bool(source.size.recipe(plan.ATTENTION.recipe).average)
         network = runs.again(plan.ATTENTION, 1, source.profile, source.work, averaged=averaged)
+        assert isinstance(network, variants.TrainedAttention)
         example = runs.example(network, source.ground, test, row, torch.device("cpu"))
         drawn.append(figures.attention(example, out))
     return drawn

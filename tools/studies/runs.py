@@ -186,10 +186,9 @@ def example(
     )
 
 
-def again(row: Row, seed: int, profile: str, work: Path, *, averaged: bool) -> variants.TrainedAttention:
+def again(row: Row, seed: int, profile: str, work: Path, *, averaged: bool) -> torch.nn.Module:
     """Return the trained network of a run, from its state file."""
     network = variants.make(variants.settings(row.network, profile, {}), row.variant)
     kept = torch.load(state_of(work, row, seed), weights_only=True, map_location="cpu")
     network.load_state_dict(kept["average" if averaged else "network"])
-    assert isinstance(network, variants.TrainedAttention)
     return network.eval()

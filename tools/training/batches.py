@@ -25,8 +25,6 @@ class Batch:
 
     inputs: tuple[Tensor, ...]
     label: Tensor
-    allowed: Tensor | None = None
-    """(B, C) bool: the answers that a row's corpus knows; None: all. Others are neither rewarded nor punished."""
 
 
 class DataSet(Protocol):
@@ -42,21 +40,9 @@ class DataSet(Protocol):
         ...
 
 
-def of_arrays(
-    arrays: Mapping[str, NDArray[np.generic]], label: Ints, allowed: NDArray[np.bool_] | None = None
-) -> Batch:
+def of_arrays(arrays: Mapping[str, NDArray[np.generic]], label: Ints) -> Batch:
     """Return a batch of arrays by the names of INPUTS; writable copies, so that torch may have them."""
-    return Batch(
-        tuple(torch.from_numpy(np.array(arrays[name])) for name in INPUTS),
-        torch.from_numpy(label.copy()),
-        None if allowed is None else torch.from_numpy(allowed),
-    )
-
-
-def weights_of(data: DataSet) -> NDArray[np.float64] | None:
-    """Return how often each row is to be drawn, (rows,) summing to 1; None where the data set does not say."""
-    weights: NDArray[np.float64] | None = getattr(data, "weights", None)
-    return weights
+    return Batch(tuple(torch.from_numpy(np.array(arrays[name])) for name in INPUTS), torch.from_numpy(label.copy()))
 
 
 def cut(batch: Batch) -> Batch:
@@ -65,4 +51,4 @@ def cut(batch: Batch) -> Batch:
     held = columns.any(0).nonzero()
     n_free = int(held[0]) if len(held) else contract.N_COLUMNS - GRID
     left = n_free // GRID * GRID
-    return Batch((batch.inputs[0][:, :, left:], columns[:, left:], *batch.inputs[2:]), batch.label, batch.allowed)
+    return Batch((batch.inputs[0][:, :, left:], columns[:, left:], *batch.inputs[2:]), batch.label)

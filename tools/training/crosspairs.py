@@ -32,11 +32,11 @@ class Lines:
     rows: list[NDArray[np.int32]]
     lines: list[corpora.Line]
 
-    def of(self, split: str, n_classes: int = contract.N_EMOTIONS) -> list[Ints]:
+    def of(self, split: str) -> list[Ints]:
         """Return the lines of each class in one split."""
-        by_label: list[list[int]] = [[] for _ in range(n_classes)]
+        by_label: list[list[int]] = [[] for _ in contract.EMOTIONS]
         for at, line in enumerate(self.lines):
-            if line.split == split and len(self.rows[at]) and line.label < n_classes:
+            if line.split == split and len(self.rows[at]):
                 by_label[line.label].append(at)
         return [np.array(found, np.int64) for found in by_label]
 
@@ -51,8 +51,8 @@ class Material:
     step: int
 
 
-def read_lines(root: Path, vectors: Path, n_classes: int = contract.N_EMOTIONS) -> Lines:
-    """Return the lines of all text corpora in the words of the vector folder `vectors`; 7 classes: neutral ones too."""
+def read_lines(root: Path, vectors: Path) -> Lines:
+    """Return the lines of all text corpora in the words of the vector folder `vectors`."""
     known = words.WordVectors.load(vectors)
     vocabulary = (vectors / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
     index = {token: at for at, token in enumerate(vocabulary, 1)}
@@ -61,7 +61,7 @@ def read_lines(root: Path, vectors: Path, n_classes: int = contract.N_EMOTIONS) 
         vector = known.vector(token)
         table[at] = 0.0 if vector is None else vector
     every = [line for corpus in corpora.TEXT_CORPORA for line in corpora.lines(root, corpus)]
-    lines = [line for line in every if line.label < n_classes]
+    lines = [line for line in every if line.label < contract.N_EMOTIONS]
     rows = [
         np.array([index.get(t, 0) for t in words.tokens(textdata.clean(line.text))][-contract.N_WORDS :], np.int32)
         for line in lines

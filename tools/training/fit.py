@@ -120,20 +120,10 @@ def backward(called: nn.Module, job: Job, place: Place, rows: batches.Ints, epoc
     label = batch.label.to(place.device)
     with torch.autocast(place.device.type, torch.bfloat16, enabled=place.device.type == "cuda"):
         logits: Tensor = called(*inputs)[:, 0]
-    allowed = None if batch.allowed is None else batch.allowed.to(place.device)
-    loss = loss_of(logits.float(), label, allowed, job.recipe.smoothing)
+    loss = functional.cross_entropy(logits.float(), label, label_smoothing=job.recipe.smoothing, reduction="sum")
     # DDP takes the mean over processes; shares may differ by a row.
     torch.autograd.backward(loss * ((place.processes if len(mine) else 0) / len(rows)))
     return float(loss.detach()) * bool(len(mine)) / len(rows)
-
-
-def loss_of(logits: Tensor, label: Tensor, allowed: Tensor | None, smoothing: float) -> Tensor:
-    """Return the sum over rows of the cross-entropy, over the allowed classes (B, C) alone where they are given."""
-    if allowed is None:
-        return functional.cross_entropy(logits, label, label_smoothing=smoothing, reduction="sum")
-    log_p = functional.log_softmax(logits.masked_fill(~allowed, -1.0e4), dim=-1)
-    spread = torch.where(allowed, log_p, 0.0).sum(dim=-1) / allowed.sum(dim=-1)
-    return -((1.0 - smoothing) * log_p.gather(1, label[:, None])[:, 0] + smoothing * spread).sum()
 
 
 def fit(
@@ -157,7 +147,7 @@ def fit(
     while state.step < job.steps:
         epoch, at = divmod(state.step, job.epoch_steps)
         if at == 0 or not len(rows):
-            rows = order(job.data.labels, recipe, job.seed, epoch, batches.weights_of(job.data))
+            rows = order(job.data.labels, recipe, job.seed, epoch)
         _one_step(called, state, job, place, rows[at * recipe.batch : (at + 1) * recipe.batch])
         if place.is_first:
             ears.step(state.step, job.steps)
@@ -178,7 +168,7 @@ def _one_step(called: nn.Module, state: _State, job: Job, place: Place, rows: ba
     torch.manual_seed(int(np.random.default_rng([job.seed, state.step, place.rank]).integers(2**31)))
     called.train()
     for group in state.optimiser.param_groups:
-        group["lr"] = job.recipe.rate_at(state.step, job.recipe.scheduled(len(job.data.labels)))
+        group["lr"] = job.recipe.rate_at(state.step, job.steps)
     state.optimiser.zero_grad(set_to_none=True)
     state.loss += backward(called, job, place, rows, epoch)
     if job.recipe.clip:

@@ -14,9 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from streamer.errors import UsageError
-from streamer.network import card, checkpoint, contract, export, registry
+from streamer.network import card, checkpoint, contract, registry
 from tools.training import (
-    corpora,
     crosspairs,
     fit,
     metrics,
@@ -24,13 +23,12 @@ from tools.training import (
     paperfolder,
     parallel,
     relation,
-    scenepairs,
     variants,
 )
 from tools.training.batches import DataSet
 from tools.training.recipe import Recipe
 
-DATA: Final = ("scenes", "pairs", "mosei", "relation")
+DATA: Final = ("pairs", "mosei", "relation")
 SPLITS: Final = ("train", "valid", "test")
 UNSURE_UNDER: Final = 0.3
 """Calibrated share of the best of six under which the monitor says "unsure"; chance is 0.17."""
@@ -48,8 +46,6 @@ class Plan:
     step_samples: int = contract.LIVE_STEP_SAMPLES
     seed: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
-    copies: int = 4
-    """Augmented copies of the training clips, for "scenes"."""
     relation: Mapping[str, int] = field(default_factory=dict)
     """Keys of relation.Task, and `rows` as the training rows."""
 
@@ -97,21 +93,8 @@ def data_sets(plan: Plan, places: Places) -> dict[str, DataSet]:
     if places.corpora is None:
         message = "this file trains on synthetic pairs; name the folder of the corpora with --corpora"
         raise UsageError(message)
-    if plan.data == "scenes":
-        return scenes(plan, places.corpora, places)
     material = crosspairs.prepare(places.corpora, places.work, places.vectors, plan.step_samples)
     return {split: crosspairs.CrossPairs(material, split) for split in SPLITS}
-
-
-def scenes(plan: Plan, root: Path, places: Places) -> dict[str, DataSet]:
-    """Return scenes with lines, for networks that the monitor shall use."""
-    if plan.step_samples != contract.LIVE_STEP_SAMPLES:
-        message = f"scenes are made at the live step, {contract.LIVE_STEP_SAMPLES}; the file wants {plan.step_samples}"
-        raise UsageError(message)
-    lines = crosspairs.read_lines(root, places.vectors, len(corpora.LABELS))
-    vocabulary = (places.vectors / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
-    stage = scenepairs.prepare(root, places.work, lines, vocabulary, plan.copies)
-    return {split: scenepairs.ScenePairs(stage, split) for split in SPLITS}
 
 
 def figures(network: nn.Module, data: DataSet, device: torch.device) -> dict[str, float]:
@@ -150,72 +133,72 @@ def train(plan: Plan, places: Places, place: parallel.Place, variant: str = "pla
     return trained
 
 
-def write(plan: Plan, places: Places, network: nn.Module, sets: Mapping[str, DataSet]) -> None:
-    """Write the weights into the work folder, and the model folder unless the classes are no emotions."""
+def write(
+    plan: Plan, places: Places, network: nn.Module, sets: Mapping[str, DataSet], command: str = ""
+) -> card.Card | None:
+    """Write the weights into the work folder, and the model folder unless the classes are no emotions.
+
+    The model folder's large weights are rounded to half precision, in `network` too. `command` is told in the card
+    instead of tools/train.py. Return the card.
+    """
     tensors = registry.tensors_of(network)
     weights = safetensors.numpy.save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
     checkpoint.write_whole(places.work / f"{plan.name}-{plan.seed}.safetensors", weights)
     cpu = torch.device("cpu")
-    if plan.data == "scenes":
+    if plan.data != "relation":
         paperfolder.halved(network)
-    sets = {**sets, **alone(sets)}
-    found = {split: figures(network, sets[split], cpu) for split in sets if split != "train"}
+    held_out = {split: data for split, data in {**sets, **alone(sets)}.items() if split != "train"}
+    found = {split: figures(network, data, cpu) for split, data in held_out.items()}
     for split, row in found.items():
         print(f"{plan.name} {split}  " + "  ".join(f"{name} {value:.3f}" for name, value in row.items()), flush=True)
     if plan.data == "relation":
-        return
-    bare = registry.create(plan.network, asdict(variants.settings(plan.network, plan.profile, plan.settings)))
+        return None
+    valid = [data for split, data in held_out.items() if split.startswith("valid")]
+    truth = np.concatenate([data.labels for data in valid])
+    temperature = metrics.fit_temperature(truth, np.concatenate([fit.logits_of(network, data, cpu) for data in valid]))
+    note = card_of(plan, places, sets["train"], {split: _rounded(row) for split, row in found.items()})
+    note = replace(note, temperatures=(temperature,) * len(note.heads), command=command or note.command)
+    bare = registry.create(note.network, note.config)
     bare.load_state_dict(network.state_dict())
-    note = card_of(plan, places, sets, {split: _rounded(row) for split, row in found.items()})
-    held_out = [data for name, data in sets.items() if name.startswith("valid")]
-    truth = np.concatenate([data.labels for data in held_out])
-    logits = np.concatenate([fit.logits_of(network, data, cpu) for data in held_out])
-    note = replace(note, temperatures=(metrics.fit_temperature(truth, logits),) * len(note.heads))
     folder = places.models / plan.name
-    if plan.data == "scenes" and places.corpora is not None:
-        paperfolder.measure(folder, paperfolder.write(folder, bare, note), places.corpora, places.vectors.parent)
-    else:
-        export.save(folder, bare, note)
+    note = paperfolder.write(folder, bare, note)
     print(f"written to {folder}")
+    return note
 
 
 def alone(sets: Mapping[str, DataSet]) -> dict[str, DataSet]:
-    """Return the held-out scenes without words; nothing for other data."""
+    """Return held-out pairs without their words; nothing for other data."""
     return {
-        f"{split}, sound alone": scenepairs.ScenePairs(data.stage, split, fixed="no words")
+        f"{split}, sound alone": crosspairs.CrossPairs(data.material, split, mode="none")
         for split, data in sets.items()
-        if isinstance(data, scenepairs.ScenePairs) and split != "train"
+        if isinstance(data, crosspairs.CrossPairs) and split != "train"
     }
 
 
-def card_of(plan: Plan, places: Places, sets: Mapping[str, DataSet], found: Mapping[str, Any]) -> card.Card:
-    """Return the card of a trained network, but for its temperature."""
-    config = variants.settings(plan.network, plan.profile, plan.settings)
+def card_of(plan: Plan, places: Places, training: DataSet, found: Mapping[str, Any]) -> card.Card:
+    """Return the card of a trained network, but for its temperature.
+
+    The monitor's columns are what it takes, whatever its own step: the network thins them.
+    """
+    step = contract.PAPER_STEP_SAMPLES if plan.data == "mosei" else plan.step_samples
+    config = variants.settings(plan.network, plan.profile, {**plan.settings, "step_samples": step})
     heads = registry.NETWORKS[plan.network].heads
-    source = {"mosei": "CMU-MOSEI, the standard folds", "pairs": "synthetic pairs", "scenes": "synthetic pairs"}
     return card.Card(
         name=plan.name,
         network=plan.network,
         config=asdict(config),
-        labels=corpora.LABELS if config.n_classes > contract.N_EMOTIONS else contract.EMOTIONS,
+        labels=contract.EMOTIONS,
         heads=heads,
         temperatures=(1.0,) * len(heads),
         head_weights=(1.0,) * len(heads),
         threshold=UNSURE_UNDER,
-        licence=paperfolder.LICENCE if plan.data != "mosei" else "research only, non-commercial",
-        command=command(plan, places),
-        trained_on=paperfolder.rows_of(sets["train"]),
-        figures={source[plan.data]: found},
-        vectors=_vectors(places.vectors, sets["train"]),
-        step_samples=contract.PAPER_STEP_SAMPLES if plan.data == "mosei" else plan.step_samples,
+        licence=paperfolder.LICENCES[plan.data],
+        command=f"python tools/train.py --config tools/configs/{plan.name}.toml --profile {plan.profile} "
+        f"--seed {plan.seed} {'--mosei' if plan.data == 'mosei' else '--corpora'} DIR --work DIR",
+        trained_on=paperfolder.rows_of(training),
+        figures={paperfolder.SOURCES[plan.data]: dict(found)},
+        vectors=_vectors(places.vectors, training),
     )
-
-
-def command(plan: Plan, places: Places) -> str:
-    """Return the command that trains this plan again."""
-    data = "--mosei DIR" if plan.data == "mosei" else f"--corpora DIR --vectors models/{places.vectors.name}"
-    given = f"--config tools/configs/{plan.name}.toml --profile {plan.profile} --seed {plan.seed}"
-    return f"python tools/train.py {given} {data} --work DIR"
 
 
 def _rounded(row: Mapping[str, float]) -> dict[str, float]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.training.batches import Ints
 
@@ -20,8 +19,6 @@ class Recipe:
     rate: float = 1e-3
     batch: int = 32
     schedule: Literal["constant", "cosine"] = "constant"
-    horizon: int = 0
-    """Epochs over which the schedule runs, where the training is ended before; 0: all epochs."""
     warm_up: float = 0.0
     """Share of all steps over which the rate rises."""
     decay: float = 0.0
@@ -53,10 +50,6 @@ class Recipe:
         """Return the steps of an epoch over `n_rows`; the last batch may be smaller."""
         return -(-(self.epoch_rows or n_rows) // self.batch)
 
-    def scheduled(self, n_rows: int) -> int:
-        """Return the steps over which the rate rises and falls."""
-        return self.steps(n_rows) * max(self.horizon, self.epochs)
-
     def rate_at(self, step: int, total: int) -> float:
         """Return the learning rate of a step."""
         rise = round(self.warm_up * total)
@@ -67,15 +60,13 @@ class Recipe:
         return self.rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(total - rise, 1))))
 
 
-def order(labels: Ints, recipe: Recipe, seed: int, epoch: int, weights: NDArray[np.float64] | None = None) -> Ints:
-    """Return the rows of an epoch in their order: a function of seed and epoch alone.
-
-    `weights` (rows,) take the place of even classes where the recipe is balanced.
-    """
+def order(labels: Ints, recipe: Recipe, seed: int, epoch: int) -> Ints:
+    """Return the rows of an epoch in their order: a function of seed and epoch alone."""
     rng = np.random.default_rng([seed, epoch, 11])
     size = recipe.epoch_rows or len(labels)
     if recipe.balanced:
-        chance = 1.0 / np.bincount(labels)[labels] if weights is None else weights
+        counts = np.bincount(labels)
+        chance = 1.0 / counts[labels]
         return rng.choice(len(labels), size=size, p=chance / chance.sum()).astype(np.int64)
     # As many whole passes as it takes.
     passes = [rng.permutation(len(labels)) for _ in range(-(-size // len(labels)))]
