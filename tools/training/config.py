@@ -3,28 +3,38 @@
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tools.training.loop import Schedule
+
+STAGES = ("sound", "longer", "taught", "words", "speaker", "joint")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `tools/configs/*.toml` says."""
+    """What `tools/configs/{stream,deep}.toml` say."""
 
     name: str
     network: str
     seed: int
     copies: int
     vocabulary: int
-    sound: Schedule
-    longer: Schedule
     words: Schedule
+    speaker: Schedule
     joint: Schedule
+    sound: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    longer: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    taught: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """`deep` has no sound of its own to train."""
+    left_out: bool = False
+    """Train the head again without each corpus, to see how far it goes on one that it never met."""
     favour: dict[str, float] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    """Arguments of the network."""
 
 
 def read(path: Path) -> Plan:
     """Return the plan in `path`; a missing or unknown key is a TypeError that names it."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    stages = {name: Schedule(**table.pop(name)) for name in ("sound", "longer", "words", "joint")}
+    stages = {name: Schedule(**table.pop(name)) for name in STAGES if name in table}
     return Plan(**(table | stages))

@@ -1,58 +1,85 @@
-"""What the encoder of `deep` makes of every scene, kept once as float16: the encoder is frozen, more is not needed.
+"""What a frozen trunk makes of every scene, kept once as float16: stages after it need nothing else.
 
 A scene is cut as the live program would: nothing before the newest voice, but for a moment; half of the augmented ones
 end before the voice does.
 """
 
 import concurrent.futures
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from streamer.features import mel
 from streamer.network import contract
 from streamer.network.encoder import Encoder
 from streamer.network.sides import GRID
+from streamer.network.stream import SoundTrunk
 from tools.training import augment, pictures, soundstore, teacher
 
-N_EMPTY = 350
+N_EMPTY: Final = 350
 """Scenes per copy with nobody in them."""
 
-EARLIEST_END_S = 1.0
+EMPTY_COLUMNS: Final = contract.N_COLUMNS // 2
+"""What is heard of a scene with nobody in it: 4 s."""
+
+EARLIEST_END_S: Final = 1.0
 """A voice has been heard for as long before a window of it is judged, or to its end."""
 
-NOTE = np.dtype([("start", np.int64), ("latents", np.int32), ("clip", np.int32), ("label", np.int8)])
+NOTE: Final = np.dtype([("start", np.int64), ("latents", np.int32), ("clip", np.int32), ("label", np.int8)])
 """Per scene: place in the file, length, clip (-1: nobody), label."""
+
+Item = tuple[NDArray[np.float16], int, int]
+"""Latents (n, D), clip, label."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedScenes:
-    """Scenes as the encoder hears them."""
+    """Scenes as a trunk hears them."""
 
     latents: NDArray[np.float16]
     """(all latents, D), four columns each"""
     notes: NDArray[np.void]
     """(scenes,) of `NOTE`"""
+    centre: NDArray[np.float32] | float = 0.0
+    spread: NDArray[np.float32] | float = 1.0
+    """(D,) what is taken from latents as they are handed out, and what they are divided by."""
+
+    def batch(self, rows: Iterable[int]) -> tuple[Tensor, Tensor]:
+        """Return latents (B, D, N), newest last, zero where masked, and their mask (B, N)."""
+        found = []
+        for row in rows:
+            note = self.notes[row]
+            found.append(self.latents[note["start"] : note["start"] + note["latents"]].astype(np.float32))
+        width = max(1, *(len(x) for x in found))
+        f = np.zeros((len(found), width, self.latents.shape[1]), np.float32)
+        mask = np.zeros((len(found), width), np.bool_)
+        for at, x in enumerate(found):
+            f[at, width - len(x) :] = (x - self.centre) / self.spread
+            mask[at, width - len(x) :] = True
+        return torch.from_numpy(f).transpose(1, 2), torch.from_numpy(mask)
 
 
-def cut(scene: pictures.Scene, rng: augment.Rng, *, whole: bool) -> augment.Sound:
-    """Return the part of a scene that a window shows: from shortly before the voice, at most a picture long."""
-    if scene.clip < 0:
-        return scene.sound[: contract.samples_of(contract.N_COLUMNS // 2)]
+def cut(on: int, off: int, n: int, rng: augment.Rng, *, whole: bool) -> tuple[int, int]:
+    """Return the samples of a scene between which a window shows it: from shortly before the voice, a picture at most.
+
+    `on` and `off` are the voice's ends in samples of 8 kHz, `n` the scene's length.
+    """
     margin = 0.1 if whole else float(rng.uniform(0.0, 0.4))
-    first = max(scene.on - augment.seconds(margin), 0)
-    last = min(scene.off + augment.seconds(0.3), len(scene.sound))
+    first = max(on - augment.seconds(margin), 0)
+    last = min(off + augment.seconds(0.3), n)
     if not whole:
-        last = int(rng.integers(last, len(scene.sound) + 1))
-        earliest = scene.on + augment.seconds(EARLIEST_END_S)
-        if rng.random() < 0.5 and earliest < scene.off:
-            last = int(rng.integers(earliest, scene.off))
-    first = max(first, last - contract.samples_of(contract.N_COLUMNS))
-    return scene.sound[first:last]
+        last = int(rng.integers(last, n + 1))
+        earliest = on + augment.seconds(EARLIEST_END_S)
+        if rng.random() < 0.5 and earliest < off:
+            last = int(rng.integers(earliest, off))
+    return max(first, last - contract.samples_of(contract.N_COLUMNS)), last
 
 
 @torch.inference_mode()
@@ -69,14 +96,12 @@ def encode(encoder: Encoder, sound: augment.Sound) -> NDArray[np.float16]:
     return latents.numpy().astype(np.float16)
 
 
-def write(scenes: list[tuple[augment.Sound, int, int]], name: str, folder: Path, weights: Path) -> None:
-    """Write the encoded (sound, clip, label)."""
-    encoder = teacher.encoder(weights)
+def write(items: Iterable[Item], name: str, folder: Path) -> None:
+    """Write what a trunk made of scenes, as the set `name`."""
     notes: list[tuple[int, int, int, int]] = []
     position = 0
     with (folder / f"{name}.f16").open("wb") as file:
-        for sound, clip, label in scenes:
-            latents = encode(encoder, sound)
+        for latents, clip, label in items:
             file.write(np.ascontiguousarray(latents).tobytes())
             notes.append((position, len(latents), clip, label))
             position += len(latents)
@@ -84,55 +109,109 @@ def write(scenes: list[tuple[augment.Sound, int, int]], name: str, folder: Path,
     np.save(folder / f"{name}.npy", np.array(notes, NOTE))
 
 
+def encoded_scene(encoder: Encoder, scene: pictures.Scene, rng: augment.Rng, *, whole: bool) -> Item:
+    """Return a scene of sound as `deep` hears it."""
+    n = len(scene.sound)
+    first, last = 0, min(n, contract.samples_of(EMPTY_COLUMNS))
+    if scene.clip >= 0:
+        first, last = cut(scene.on, scene.off, n, rng, whole=whole)
+    return encode(encoder, scene.sound[first:last]), scene.clip, scene.label
+
+
 def build_copy(corpora_root: Path, folder: Path, copy: int, seed: int, weights: Path) -> None:
-    """Write one copy of the training split; the scenes are those of `pictures.build_copy`."""
+    """Write one copy of the training split for `deep`; the scenes are those of `pictures.build_copy`."""
     torch.set_num_threads(1)
     director = pictures.Director(soundstore.load(corpora_root, folder))
-    scenes = []
-    for clip in director.training:
-        rng = np.random.default_rng([seed, copy, clip])
-        scene = director.plain_scene(clip) if copy == 0 else director.scene(clip, rng)
-        scenes.append((cut(scene, rng, whole=copy == 0), clip, scene.label))
-    for i in range(N_EMPTY):
-        rng = np.random.default_rng([seed, copy, 1_000_000 + i])
-        scene = director.empty_scene(rng)
-        scenes.append((cut(scene, rng, whole=False), -1, scene.label))
-    write(scenes, f"encoded-train-{copy}", folder, weights)
+    encoder = teacher.encoder(weights)
+
+    def items() -> Iterator[Item]:
+        for clip in director.training:
+            rng = np.random.default_rng([seed, copy, clip])
+            scene = director.plain_scene(clip) if copy == 0 else director.scene(clip, rng)
+            yield encoded_scene(encoder, scene, rng, whole=copy == 0)
+        for i in range(N_EMPTY):
+            rng = np.random.default_rng([seed, copy, 1_000_000 + i])
+            yield encoded_scene(encoder, director.empty_scene(rng), rng, whole=False)
+
+    write(items(), name_of("deep", f"train-{copy}"), folder)
 
 
 def build_held_out(  # noqa: PLR0913, PLR0917  what makes the set
     corpora_root: Path, folder: Path, split: str, noise: str, snr_db: float, seed: int, weights: Path
 ) -> None:
-    """Write `split` as recorded or in noise, as `pictures.build_held_out` does."""
+    """Write `split` as recorded or in noise for `deep`, as `pictures.build_held_out` does."""
     torch.set_num_threads(1)
     director = pictures.Director(soundstore.load(corpora_root, folder))
-    scenes = []
-    for clip, scene in pictures.held_out_scenes(director, split, noise, snr_db, seed):
-        rng = np.random.default_rng([seed, 78, clip])
-        scenes.append((cut(scene, rng, whole=True), clip, scene.label))
-    write(scenes, f"encoded-{pictures.held_out_name(split, noise, snr_db)}", folder, weights)
+    encoder = teacher.encoder(weights)
+    scenes = pictures.held_out_scenes(director, split, noise, snr_db, seed)
+    items = (
+        encoded_scene(encoder, scene, np.random.default_rng([seed, 78, clip]), whole=True) for clip, scene in scenes
+    )
+    write(items, name_of("deep", pictures.held_out_name(split, noise, snr_db)), folder)
 
 
-def build_all(corpora_root: Path, folder: Path, n_copies: int, seed: int, weights: Path, workers: int) -> None:
-    """Write whatever is missing."""
+def build_deep(corpora_root: Path, folder: Path, n_copies: int, seed: int, weights: Path, workers: int) -> None:
+    """Write whatever is missing of the sets of `deep`."""
     soundstore.load(corpora_root, folder)
+    held_out = [(split, *noise) for split, noise in pictures.HELD_OUT]
+    jobs: list[tuple[Callable[..., None], str, tuple[Any, ...]]] = [
+        (build_copy, f"train-{copy}", (copy, seed, weights)) for copy in range(n_copies)
+    ]
+    jobs += [(build_held_out, pictures.held_out_name(*how), (*how, seed, weights)) for how in held_out]
     with concurrent.futures.ProcessPoolExecutor(max_workers=workers) as pool:
-        jobs = []
-        for copy in range(n_copies):
-            if not (folder / f"encoded-train-{copy}.npy").exists():
-                jobs.append(pool.submit(build_copy, corpora_root, folder, copy, seed, weights))
-            if copy == 0:
-                for split, (noise, snr_db) in pictures.HELD_OUT:
-                    name = f"encoded-{pictures.held_out_name(split, noise, snr_db)}.npy"
-                    if not (folder / name).exists():
-                        jobs.append(
-                            pool.submit(build_held_out, corpora_root, folder, split, noise, snr_db, seed, weights)
-                        )
-        for job in jobs:
-            job.result()
+        missing = [job for job in jobs if not (folder / f"{name_of('deep', job[1])}.npy").exists()]
+        for done in [pool.submit(work, corpora_root, folder, *how) for work, _, how in missing]:
+            done.result()
 
 
-def open_scenes(folder: Path, name: str, channels: int = 768) -> EncodedScenes:
-    """Return the encoded scenes called `name`, memory-mapped."""
-    latents = np.memmap(folder / f"encoded-{name}.f16", dtype=np.float16, mode="r").reshape(-1, channels)
-    return EncodedScenes(latents, np.load(folder / f"encoded-{name}.npy"))
+@torch.inference_mode()
+def hear(trunk: SoundTrunk, scenes: pictures.Scenes, seed: list[int], *, whole: bool) -> Iterator[Item]:
+    """Yield the scenes of pictures as the trunk of `stream` hears them."""
+    step = contract.LIVE_STEP_SAMPLES
+    for at, note in enumerate(scenes.notes):
+        n = int(note["columns"])
+        rng = np.random.default_rng([*seed, at])
+        first, last = 0, min(n, EMPTY_COLUMNS)
+        if note["clip"] >= 0:
+            first, last = cut(int(note["on"]) * step, int(note["off"]) * step, n * step, rng, whole=whole)
+            first, last = first // step, last // step
+        last = max(last, 1)
+        first = max(first, last - contract.N_COLUMNS)
+        width = max(-(-(last - first) // GRID) * GRID, trunk.receptive_columns)
+        picture = np.zeros((1, contract.N_BANDS, width), np.float32)
+        begin = int(note["start"])
+        picture[0, :, width - (last - first) :] = scenes.columns[begin + first : begin + last].T / np.float32(255.0)
+        columns = np.arange(width)[None] >= width - (last - first)
+        f, mask = trunk(torch.from_numpy(picture), torch.from_numpy(columns))
+        yield f[0].T[mask[0]].numpy().astype(np.float16), int(note["clip"]), int(note["label"])
+
+
+def build_stream(trunk: SoundTrunk, folder: Path, n_copies: int, seed: int) -> None:
+    """Write whatever is missing of the sets of `stream`, whose pictures are there."""
+    names = [f"train-{copy}" for copy in range(n_copies)]
+    names += [pictures.held_out_name(split, *noise) for split, noise in pictures.HELD_OUT]
+    for at, name in enumerate(names):
+        if not (folder / f"{name_of('stream', name)}.npy").exists():
+            whole = at == 0 or at >= n_copies
+            items = hear(trunk, pictures.open_scenes(folder, name), [seed, at], whole=whole)
+            write(items, name_of("stream", name), folder)
+
+
+def name_of(network: str, name: str) -> str:
+    """Return the file name of a set without its ending."""
+    return f"latents-{network}-{name}"
+
+
+def open_scenes(folder: Path, network: str, name: str, channels: int) -> EncodedScenes:
+    """Return the scenes called `name` as a network hears them, memory-mapped."""
+    path = folder / name_of(network, name)
+    latents = np.memmap(f"{path}.f16", dtype=np.float16, mode="r").reshape(-1, channels)
+    return EncodedScenes(latents, np.load(f"{path}.npy"))
+
+
+def statistics(scenes: EncodedScenes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return centre and spread (D,) of the latents of all voices."""
+    note = scenes.notes[scenes.notes["clip"] >= 0]
+    rows = np.concatenate([np.arange(n["start"], n["start"] + n["latents"], 4) for n in note])
+    some = scenes.latents[rows].astype(np.float32)
+    return some.mean(axis=0), some.std(axis=0) + np.float32(1e-3)

@@ -9,12 +9,12 @@ import numpy as np
 import onnxruntime
 import safetensors.numpy
 import torch
+from torch import Tensor
 
 from streamer.network import card as cards
 from streamer.network import checkpoint
-from streamer.network.sides import HEADS
-from streamer.network.stream import Stream
-from tools.training import corpora, metrics, pictures, report, stage_joint, stage_sound, stage_words
+from streamer.network.sides import HEADS, TwoSided
+from tools.training import corpora, metrics
 from tools.training.soundstore import SoundStore
 from tools.training.textdata import Texts
 
@@ -35,46 +35,33 @@ class Calibration:
     threshold: float
 
 
-def calibrate(  # noqa: PLR0913, PLR0917  both halves, their data, and pairs of it
-    network: Stream,
-    reader: stage_words.Reader,
-    store: SoundStore,
-    texts: Texts,
-    marks: np.ndarray,
-    held_out: dict[str, tuple[report.Inputs, metrics.Ints]],
-    folder: Path,
-) -> Calibration:
-    """Fit one temperature per head, the weights of their sum, and the threshold, all on validation data."""
-    listener = stage_sound.Listener(network).eval()
-    truths, rows, weights = [], [], []
-    for noise in ("clean", "white", "babble"):
-        scenes = pictures.open_scenes(folder, pictures.held_out_name("valid", noise, 10.0))
-        truths.append(scenes.notes["label"].astype(np.int64))
-        rows.append(stage_sound.sound_logits(listener, scenes))
-        weight = np.zeros(len(scenes.notes))
-        for group in stage_sound.by_corpus(store, scenes).values():
-            weight[group] = 1.0 / len(group)
-        weights.append(weight)
-    sound = metrics.fit_temperature(np.concatenate(truths), np.concatenate(rows), np.concatenate(weights))
-    truths, texts_rows = [], []
-    for corpus in ("goemotions", "meld"):
-        for dropped in (None, marks):
-            lines, truth = stage_words.lines_of(texts, corpus, "valid")
-            truths.append(truth)
-            texts_rows.append(stage_words.word_logits(reader, texts, lines, dropped))
-    words = metrics.fit_temperature(np.concatenate(truths), np.concatenate(texts_rows))
-    judged = {kind: (stage_joint.all_logits(network, inputs), truth) for kind, (inputs, truth) in held_out.items()}
-    truth = np.concatenate([truth for _, truth in judged.values()])
-    logits = np.concatenate([logits for logits, _ in judged.values()])
-    even = np.concatenate([np.full(len(truth), KINDS_JUDGED[kind] / len(truth)) for kind, (_, truth) in judged.items()])
-    joint = metrics.fit_temperature(truth, logits[:, 0], even)
-    temperatures = (joint, sound, words)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Held-out answers of one head."""
+
+    truth: metrics.Ints
+    logits: metrics.Floats
+    weights: metrics.Floats
+
+
+def calibrate(sound: Judged, words: Judged, pairs: dict[str, tuple[metrics.Floats, metrics.Ints]]) -> Calibration:
+    """Fit one temperature per head, the weights of their sum, and the threshold, all on validation data.
+
+    `pairs` are logits (rows, heads, C) and labels by kind of synthetic pair.
+    """
+    on_sound = metrics.fit_temperature(sound.truth, sound.logits, sound.weights)
+    on_words = metrics.fit_temperature(words.truth, words.logits, words.weights)
+    truth = np.concatenate([truth for _, truth in pairs.values()])
+    logits = np.concatenate([logits for logits, _ in pairs.values()])
+    even = np.concatenate([np.full(len(t), KINDS_JUDGED[kind] / len(t)) for kind, (_, t) in pairs.items()])
+    on_both = metrics.fit_temperature(truth, logits[:, 0], even)
+    temperatures = (on_both, on_sound, on_words)
     calibrated = logits / np.array(temperatures)[:, None]
     best = min(
-        itertools.product((0.2, 0.4, 0.6, 0.8), (0.0, 0.15, 0.3, 0.45, 0.6), (0.0, 0.1, 0.2, 0.3)),
+        itertools.product((0.2, 0.4, 0.6, 0.8, 1.0), (0.0, 0.2, 0.4, 0.6, 0.8), (0.0, 0.1, 0.2, 0.3, 0.4)),
         key=lambda mix: _log_loss(truth, np.tensordot(calibrated, np.array(mix), axes=(1, 0)), even),
     )
-    return Calibration(temperatures, best, threshold_of(rows[0] / sound))
+    return Calibration(temperatures, best, threshold_of(sound.logits / on_sound))
 
 
 def _log_loss(truth: metrics.Ints, logits: metrics.Floats, weights: metrics.Floats) -> float:
@@ -91,15 +78,18 @@ def threshold_of(calibrated: metrics.Floats) -> float:
 
 
 def pair_figures(
-    network: Stream, calibration: Calibration, held_out: dict[str, tuple[report.Inputs, metrics.Ints]]
-) -> dict[str, object]:
-    """Return recalls over all seven answers on synthetic test pairs: of the sum of heads, and of each head."""
-    figures: dict[str, object] = {}
-    for kind, (inputs, truth) in held_out.items():
-        logits = stage_joint.all_logits(network, inputs) / np.array(calibration.temperatures)[:, None]
-        total = np.tensordot(logits, np.array(calibration.head_weights), axes=(1, 0))
+    calibration: Calibration, pairs: dict[str, tuple[metrics.Floats, metrics.Ints]]
+) -> dict[str, dict[str, float]]:
+    """Return recalls over all seven answers on synthetic pairs: of the sum of heads, and of each head."""
+    figures: dict[str, dict[str, float]] = {}
+    for kind, (logits, truth) in pairs.items():
+        calibrated = logits / np.array(calibration.temperatures)[:, None]
+        total = np.tensordot(calibrated, np.array(calibration.head_weights), axes=(1, 0))
         recalls = {head: round(metrics.recall(truth, logits[:, i].argmax(axis=1)), 3) for i, head in enumerate(HEADS)}
-        figures[kind] = {"n": len(truth), "sum": round(metrics.recall(truth, total.argmax(axis=1)), 3)} | recalls
+        six = truth < metrics.N_SIX
+        of_six = metrics.recall(truth[six], total[six, : metrics.N_SIX].argmax(axis=1))
+        summed = {"sum": round(metrics.recall(truth, total.argmax(axis=1)), 3), "sum, six": round(of_six, 3)}
+        figures[kind] = {"n": len(truth)} | summed | recalls
     return figures
 
 
@@ -133,13 +123,13 @@ def rows_used(store: SoundStore, texts: Texts) -> tuple[cards.CorpusNote, ...]:
     )
 
 
-def check_export(folder: Path, network: Stream, inputs: report.Inputs) -> float:
+def check_export(folder: Path, network: TwoSided, inputs: tuple[Tensor, ...]) -> float:
     """Return how far ONNX Runtime is from torch at most; raises ValueError above `EXPORT_TOLERANCE`."""
     session = onnxruntime.InferenceSession(folder / checkpoint.ONNX_FILE, providers=["CPUExecutionProvider"])
-    feed = {name: x.numpy() for name, x in zip(cards.INPUT_SHAPES, inputs, strict=True)}
-    said = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})[0]
+    feed = {name: x.numpy() for name, x in zip(network.inputs, inputs, strict=True)}
+    said = session.run(["logits"], {i.name: feed[i.name] for i in session.get_inputs()})[0]
     with torch.inference_mode():
-        apart = float(np.abs(said - network(*inputs).numpy()).max())
+        apart = float(np.abs(said - network(*inputs)[0].numpy()).max())
     if apart > EXPORT_TOLERANCE:
         message = f"the exported network is {apart:.1e} from the trained one, wanted {EXPORT_TOLERANCE:.0e} at most"
         raise ValueError(message)
@@ -148,13 +138,3 @@ def check_export(folder: Path, network: Stream, inputs: report.Inputs) -> float:
 
 KINDS_JUDGED = {"match": 0.4, "plain words": 0.4, "plain voice": 0.2}
 """Kinds of synthetic pairs, and what each counts for: most of what is said with feeling is said in plain words."""
-
-
-def held_out(
-    split: str, texts: Texts, table: np.ndarray, store: SoundStore, folder: Path, seed: int
-) -> dict[str, tuple[report.Inputs, metrics.Ints]]:
-    """Return synthetic pairs of one split, by kind: at most `stage_sound.JUDGED` clips of a corpus."""
-    scenes = pictures.open_scenes(folder, pictures.held_out_name(split, "clean", 0.0))
-    groups = stage_sound.by_corpus(store, scenes).values()
-    rows = np.concatenate([rows[:: -(-len(rows) // stage_sound.JUDGED)] for rows in groups])
-    return {kind: stage_joint.held_out_pairs(scenes, rows, texts, table, (kind, split, seed)) for kind in KINDS_JUDGED}

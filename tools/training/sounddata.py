@@ -40,6 +40,8 @@ class SoundBatch:
     """(B, N) bool: where there is a target"""
     voice: Tensor
     """(B, 2) columns of the window between which the newest voice lies"""
+    clip: Tensor
+    """(B,) i64: -1 where nobody speaks"""
 
 
 def corpus_classes(recordings: tuple[Recording, ...]) -> dict[str, NDArray[np.bool_]]:
@@ -96,20 +98,23 @@ class SoundWindows:
         weights = clip_weights(store.recordings, favour)
         self._weights = np.where(voiced, weights[clips] * (1.0 - empty_share), empty_share / np.sum(~voiced))
         self._weights /= self._weights.sum()
+        names = [store.recordings[c].corpus + "/" + store.recordings[c].speaker if c >= 0 else "" for c in clips]
+        self._speaker = np.unique(names, return_inverse=True)[1]
+        self._scenes_of = [np.flatnonzero(self._speaker == s) for s in range(self._speaker.max() + 1)]
         classes = corpus_classes(store.recordings)
         everything = np.ones(len(corpora.LABELS), np.bool_)
         self._allowed = np.stack([classes[store.recordings[c].corpus] if c >= 0 else everything for c in clips])
         self._copy_weights = np.full(n_copies, (1.0 - clean_share) / max(n_copies - 1, 1))
         self._copy_weights[0] = clean_share if n_copies > 1 else 1.0
 
-    def batch(self, size: int, width: int, rng: np.random.Generator) -> SoundBatch:
-        """Return `size` windows of `width` columns."""
+    def batch(self, size: int, width: int, rng: np.random.Generator, n_speakers: int = 0) -> SoundBatch:
+        """Return `size` windows of `width` columns; of so many speakers one after the other, where that is wanted."""
         picture = np.zeros((size, width, contract.N_BANDS), np.uint8)
         columns = np.zeros((size, width), np.bool_)
         n_latent = (width - self._receptive) // contract.POOLING_GRID_COLUMNS + 1
         target = np.zeros((size, n_latent, N_COMPONENTS), np.float32)
         taught = np.zeros((size, n_latent), np.bool_)
-        chosen = rng.choice(len(self._weights), size=size, p=self._weights)
+        chosen = self._chosen(size, rng, n_speakers)
         copies = rng.choice(len(self._copies), size=size, p=self._copy_weights)
         labels = np.zeros(size, np.int64)
         voice = np.zeros((size, 2), np.float32)
@@ -131,7 +136,21 @@ class SoundWindows:
             target=torch.from_numpy(target),
             taught=torch.from_numpy(taught),
             voice=torch.from_numpy(voice),
+            clip=torch.from_numpy(self._copies[0].notes["clip"][chosen].astype(np.int64)),
         )
+
+    def _chosen(self, size: int, rng: np.random.Generator, n_speakers: int) -> NDArray[np.int64]:
+        if not n_speakers:
+            return rng.choice(len(self._weights), size=size, p=self._weights)
+        # A scene is drawn, and then more of the same speaker; scenes with nobody are each other's company.
+        firsts = rng.choice(len(self._weights), size=n_speakers, p=self._weights)
+        parts = []
+        for at, first in enumerate(firsts.tolist()):
+            own = self._scenes_of[self._speaker[first]]
+            n = (at + 1) * size // n_speakers - at * size // n_speakers
+            weights = self._weights[own]
+            parts.append(rng.choice(own, size=n, p=weights / weights.sum()))
+        return np.concatenate(parts)
 
     def _cut(self, note: np.void, width: int, rng: np.random.Generator) -> tuple[int, int]:
         on, off, n = int(note["on"]), int(note["off"]), int(note["columns"])

@@ -1,5 +1,10 @@
-"""Stage 3: attention and the joint head on synthetic pairs; both halves are frozen, so neither forgets."""
+"""The stage of attention and the joint head, on synthetic pairs; both halves are frozen, so neither forgets.
 
+The halves know their training clips nearly by heart, and no others. So that the joint head learns how far each may be
+believed, their dropout stays on while it is trained.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,99 +13,128 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from streamer.network import contract
-from streamer.network.stream import Stream
-from tools.training import loop, metrics, pairs, pictures, sounddata, stage_sound
+from streamer.network.sides import GRID, TwoSided
+from tools.training import loop, metrics, pairs
+from tools.training.encoded import EncodedScenes
+from tools.training.stage_sound import allowed_cross_entropy
+from tools.training.stage_speaker import DROPOUT, Embedded, Streams
 from tools.training.textdata import Texts, WordWindows
 
-WIDTH = 256
-"""Columns of a training window here: 5 s hold most clips, and word times are counted from the newest anyway."""
+Inputs = tuple[Tensor, ...]
+"""Latents f, their mask, the embedding, words, word_mask, word_spans, the speaker's mean: what TwoSided.judge takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Frozen sound of the training scenes."""
+
+    copies: tuple[EncodedScenes, ...]
+    embedded: Embedded
+    streams: Streams
+
+
+def spans_of(mask: Tensor) -> NDArray[np.float32]:
+    """Return (B, 2), the columns of a whole picture between which sound is heard."""
+    heard = mask.sum(dim=1).numpy() * GRID
+    return np.stack((contract.N_COLUMNS - heard, np.full(len(heard), contract.N_COLUMNS)), axis=1).astype(np.float32)
 
 
 class Matchmaker:
-    """Draws sound batches and words that go with them."""
+    """Draws scenes and words that go with them."""
 
-    def __init__(self, sound: sounddata.SoundWindows, texts: Texts, table: NDArray[np.float32]) -> None:
-        self._sound = sound
+    def __init__(self, heard: Heard, texts: Texts, table: NDArray[np.float32]) -> None:
+        self._heard = heard
         self._words = WordWindows(texts)
         self._lines = pairs.lines_by_label(texts, "train")
         self._table = table
 
-    def batch(self, size: int, rng: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        """Return the five inputs, labels (B,) and allowed classes (B, C)."""
-        sound = self._sound.batch(size, WIDTH, rng)
-        labels = sound.label.numpy()
+    def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, Tensor, Tensor]:
+        """Return the inputs, labels (B,) and allowed classes (B, C)."""
+        drawn = self._heard.streams.draw(size, rng)
+        labels = self._heard.embedded.label[drawn.scenes]
+        copies = self._heard.copies
+        rows = zip(drawn.scenes.tolist(), drawn.copies.tolist(), strict=True)
+        parts = [copies[copy].batch([scene]) for scene, copy in rows]
+        width = max(f.shape[2] for f, _ in parts)
+        f = torch.cat([nn.functional.pad(f, (width - f.shape[2], 0)) for f, _ in parts])
+        mask = torch.cat([nn.functional.pad(m, (width - m.shape[1], 0)) for _, m in parts])
         kinds = [str(kind) for kind in rng.choice(pairs.KINDS, size=size, p=pairs.SHARES)]
         for row, plain in enumerate(labels == pairs.NONE_INDEX):
             kinds[row] = pairs.fitting(kinds[row], plain=bool(plain), chance=float(rng.random()))
         windows, called = pairs.draw(labels, kinds, self._lines, self._words.window, rng)
-        words = pairs.assemble(windows, self._table, sound.voice.numpy() + (contract.N_COLUMNS - WIDTH), rng)
+        words = pairs.assemble(windows, self._table, spans_of(mask), rng)
         silent = torch.tensor([kind == "no voice" for kind in kinds])
-        picture = torch.where(silent[:, None, None], 0.0, sound.picture)
-        columns = sound.columns & ~(silent[:, None] & torch.from_numpy(rng.random(size) < 0.5)[:, None])
-        allowed = sound.allowed.clone()
+        f, mask = torch.where(silent[:, None, None], 0.0, f), mask & ~silent[:, None]
+        x = torch.where(silent[:, None], 0.0, torch.from_numpy(drawn.x))
+        allowed = torch.from_numpy(drawn.allowed).clone()
         allowed[torch.arange(size), torch.from_numpy(called)] = True
-        return (picture, columns, words.words, words.mask, words.spans), torch.from_numpy(called), allowed
+        inputs = (f, mask, x, words.words, words.mask, words.spans, torch.from_numpy(drawn.means))
+        return inputs, torch.from_numpy(called), allowed
 
 
 class Joint(nn.Module):
     """What this stage trains, as one module; the frozen halves are kept outside of it."""
 
-    def __init__(self, network: Stream) -> None:
+    def __init__(self, network: TwoSided) -> None:
         super().__init__()
         self.attention = network.attention
         self.summary = network.joint_summary
         self.head = network.joint_head
 
 
-def held_out_pairs(
-    scenes: pictures.Scenes, rows: metrics.Ints, texts: Texts, table: NDArray[np.float32], how: tuple[str, str, int]
-) -> tuple[tuple[Tensor, ...], metrics.Ints]:
-    """Return the five inputs and labels: each clip of `rows` with a line; `how` is kind of pair, split, and seed."""
+def held_out_pairs(  # noqa: PLR0913, PLR0917  both halves and how they are joined
+    scenes: EncodedScenes,
+    embedded: Embedded,
+    departures: NDArray[np.float32],
+    rows: metrics.Ints,
+    texts: Texts,
+    table: NDArray[np.float32],
+    how: tuple[str, str, int],
+) -> tuple[Inputs, metrics.Ints]:
+    """Return inputs and labels: each clip of `rows` with a line; `how` is kind of pair, split, and seed."""
     kind, split, seed = how
     rng = np.random.default_rng([seed, *kind.encode(), *split.encode()])
-    labels = scenes.notes["label"].astype(np.int64)
     if kind == "plain voice":
-        rows = rows[labels[rows] == pairs.NONE_INDEX]
-    picture, columns = sounddata.whole_clips(scenes, rows)
-    notes = scenes.notes[rows]
-    shift = contract.N_COLUMNS - notes["columns"]
-    voices = np.stack((notes["on"] + shift, notes["off"] + shift), axis=1).clip(0, contract.N_COLUMNS)
+        rows = rows[embedded.label[rows] == pairs.NONE_INDEX]
+    f, mask = scenes.batch(rows.tolist())
     lines = pairs.lines_by_label(texts, split)
     window = lambda line, _: texts.rows[line][-contract.N_WORDS :]  # noqa: E731
-    windows, called = pairs.draw(labels[rows], [kind] * len(rows), lines, window, rng)
-    words = pairs.assemble(windows, table, voices.astype(np.float32), rng)
-    return (picture, columns, words.words, words.mask, words.spans), called
+    windows, called = pairs.draw(embedded.label[rows], [kind] * len(rows), lines, window, rng)
+    words = pairs.assemble(windows, table, spans_of(mask), rng)
+    x = torch.from_numpy(embedded.x[0, rows])
+    means = x - torch.from_numpy(departures[rows])
+    return (f, mask, x, words.words, words.mask, words.spans, means), called
 
 
 @torch.inference_mode()
-def all_logits(network: nn.Module, inputs: tuple[Tensor, ...], batch: int = 32) -> metrics.Floats:
+def all_logits(network: TwoSided, inputs: Inputs, batch: int = 64) -> metrics.Floats:
     """Return (rows, 3, C)."""
-    parts = [network(*(x[at : at + batch] for x in inputs)) for at in range(0, len(inputs[0]), batch)]
-    return torch.cat(parts).double().numpy()
+    parts = [network.judge(*(x[at : at + batch] for x in inputs)) for at in range(0, len(inputs[0]), batch)]
+    return np.asarray(torch.cat(parts).double().numpy())
 
 
-def run(
-    network: Stream,
+def run(  # noqa: PLR0913, PLR0917  everything a stage is
+    name: str,
+    network: TwoSided,
     matchmaker: Matchmaker,
-    held_out: dict[str, tuple[tuple[Tensor, ...], metrics.Ints]],
+    held_out: dict[str, tuple[Inputs, metrics.Ints]],
     schedule: loop.Schedule,
     work: Path,
     seed: int,
 ) -> None:
     """Train attention and joint head of `network` in place."""
     joint = Joint(network)
-    network.eval()
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step
         inputs, label, allowed = matchmaker.batch(schedule.batch, rng)
-        logits = network(*inputs)[:, 0]
-        return stage_sound.allowed_cross_entropy(logits, label, allowed, 0.1)
+        forgetful(network)
+        return allowed_cross_entropy(network.judge(*inputs)[:, 0], label, allowed, 0.1)
 
     def judge(averaged: nn.Module) -> dict[str, float]:
         kept = {k: v.clone() for k, v in joint.state_dict().items()}
         joint.load_state_dict(averaged.state_dict())
-        joint.eval()
+        network.eval()
         figures = {}
         for kind, (inputs, truth) in held_out.items():
             figures[kind.replace(" ", "-")] = metrics.recall(truth, all_logits(network, inputs)[:, 0].argmax(axis=1))
@@ -109,5 +143,15 @@ def run(
 
     network.requires_grad_(requires_grad=False)
     joint.requires_grad_(requires_grad=True)
-    best = loop.train("joint", joint, schedule, loss, judge, work, seed)
+    best = loop.train(name, joint, schedule, loss, judge, work, seed)
     joint.load_state_dict(best.state_dict())
+    network.eval()
+
+
+def forgetful(network: TwoSided) -> None:
+    """Put the network into training mode, its halves with much dropout."""
+    network.train()
+    for summary in (network.sound_summary, network.word_summary):
+        for module in summary.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = DROPOUT

@@ -1,0 +1,333 @@
+"""The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
+
+`deep` comes first and has its sound from Whisper as it is: words, speaker (the head against the running mean), joint,
+ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows as the live program masks them), taught
+(by `deep`, against the mean of the speaker's other clips), words, speaker, joint, ship.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from streamer.network import card, export
+from streamer.network.deep import Deep
+from streamer.network.sides import HEADS
+from streamer.network.stream import Stream
+from tools.training import (
+    config,
+    corpora,
+    encoded,
+    metrics,
+    pictures,
+    ship,
+    sounddata,
+    soundstore,
+    stage_joint,
+    stage_sound,
+    stage_speaker,
+    stage_taught,
+    stage_words,
+    teacher,
+    textdata,
+)
+
+STAGES: Final = {
+    "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
+    "deep": ("words", "speaker", "joint", "ship"),
+}
+LIVE_SHARE: Final = 0.7
+"""Share of windows in the second stage of sound that show nothing before the newest voice."""
+
+NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
+JUDGED_PAIRS: Final = 120
+"""Held-out clips per corpus that are paired with lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things lie."""
+
+    corpora: Path
+    vectors: Path
+    teacher: Path
+    work: Path
+    models: Path
+    workers: int
+    deep: Path
+    """The training file of `deep`, the teacher of `stream`."""
+
+
+class Run:
+    """One run of all stages."""
+
+    def __init__(self, plan: config.Plan, places: Places) -> None:
+        self.plan = plan
+        self.places = places
+        # Every stage begins from the same fresh network, and fills in what the stages before it have learned.
+        torch.manual_seed(plan.seed)
+        self.network: Stream | Deep = {"stream": Stream, "deep": Deep}[plan.network](**plan.config)
+
+    def run(self, stage: str) -> None:
+        """Run one stage."""
+        {
+            "sound": self.sound,
+            "longer": self.longer,
+            "taught": self.taught,
+            "words": self.words,
+            "speaker": self.speaker,
+            "joint": self.joint,
+            "ship": self.ship,
+        }[stage]()
+
+    @cached_property
+    def store(self) -> soundstore.SoundStore:
+        """All recordings."""
+        return soundstore.load(self.places.corpora, self.places.work)
+
+    @cached_property
+    def texts(self) -> textdata.Texts:
+        """All lines."""
+        return textdata.read(self.places.corpora, self.places.vectors, self.plan.vocabulary)
+
+    def learned(self, stage: str) -> dict[str, torch.Tensor]:
+        """Return the averaged weights of a finished stage."""
+        state = torch.load(self.places.work / f"{stage}.pt", weights_only=True)
+        return state["average"]  # type: ignore[no-any-return]
+
+    def own(self, stage: str) -> str:
+        """Return the name of a stage that both networks have, by network."""
+        return f"{stage}-{self.plan.network}"
+
+    def windows(self, live_share: float = 0.0) -> sounddata.SoundWindows:
+        """Return the source of sound batches; makes the scenes where they are missing.
+
+        `live_share` of the windows show nothing before the newest voice, as the live program masks it.
+        """
+        plan, places = self.plan, self.places
+        targets = teacher.load(self.store, places.teacher, places.work)
+        pictures.build_all(places.corpora, places.work, plan.copies, plan.seed, places.workers)
+        receptive = self.network.receptive_columns
+        return sounddata.SoundWindows(
+            self.store, places.work, plan.copies, targets, receptive, plan.favour, live_share=live_share
+        )
+
+    def listener(self) -> stage_sound.Listener:
+        """Return the sound half of `stream`."""
+        assert isinstance(self.network, Stream), "deep has no stage of sound"
+        return stage_sound.Listener(self.network)
+
+    def sound(self) -> None:
+        """Train the trunk of `stream` with Whisper's frames as its teacher."""
+        plan, work = self.plan, self.places.work
+        stage_sound.run("sound", self.listener(), self.windows(), self.store, plan.sound, work, plan.seed)
+
+    def longer(self) -> None:
+        """Train it further, from there, on windows as the live program shows them."""
+        plan, work = self.plan, self.places.work
+        listener = self.listener()
+        listener.load_state_dict(self.learned("sound"))
+        stage_sound.run("longer", listener, self.windows(LIVE_SHARE), self.store, plan.longer, work, plan.seed)
+
+    def taught(self) -> None:
+        """Train it further with `deep` as its teacher, whose stage of the speaker must lie in the work folder."""
+        plan, work = self.plan, self.places.work
+        listener = self.listener()
+        listener.load_state_dict(self.learned("longer"))
+        deep = Run(config.read(self.places.deep), self.places)
+        data = deep.embed().first()
+        deep.head().load_state_dict(self.learned("speaker-deep"))
+        said = stage_taught.answers(deep.head(), data, self.store)
+        stage_taught.run(listener, self.windows(LIVE_SHARE), said, self.store, plan.taught, work, plan.seed)
+
+    def words(self) -> None:
+        """Train the word halves of both networks and their table."""
+        stage_words.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
+
+    def hear(self) -> None:
+        """Fill in the trunk, and keep what it makes of every scene."""
+        plan, places = self.plan, self.places
+        if isinstance(self.network, Deep):
+            encoded.build_deep(places.corpora, places.work, plan.copies, plan.seed, places.teacher, places.workers)
+            self.network.sound.encoder.load_state_dict(teacher.encoder(places.teacher).state_dict())
+            centre, spread = encoded.statistics(encoded.open_scenes(places.work, "deep", "train-0", self.channels))
+            self.network.sound.centre.copy_(torch.from_numpy(centre)[:, None])
+            self.network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
+        else:
+            stage_taught.Pupil(self.listener()).load_state_dict(self.learned("taught"))
+            self.network.eval()
+            encoded.build_stream(self.network.sound, places.work, plan.copies, plan.seed)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the trunk."""
+        return self.network.sound.channels
+
+    def scenes(self, name: str) -> encoded.EncodedScenes:
+        """Return a set of scenes as the trunk hears them."""
+        found = encoded.open_scenes(self.places.work, self.plan.network, name, self.channels)
+        if not isinstance(self.network, Deep):
+            return found
+        centre, spread = (x.numpy()[:, 0] for x in (self.network.sound.centre, self.network.sound.spread))
+        return encoded.EncodedScenes(found.latents, found.notes, centre, spread)
+
+    def embedded(self, names: list[str]) -> stage_speaker.Embedded:
+        """Return the embeddings of sets of the same scenes, kept on disk; centred once `centre` is filled in."""
+        raw = []
+        for name in names:
+            path = self.places.work / f"embeddings-{self.plan.network}-{name}.npy"
+            if not path.exists():
+                np.save(path, stage_speaker.pooled(self.network.sound_pooling, self.scenes(name)))
+            raw.append(np.load(path))
+        notes = self.scenes(names[0]).notes
+        centre, spread = self.network.centre.numpy(), self.network.spread.numpy()
+        x = np.stack([(part - centre) / spread for part in raw]).astype(np.float32)
+        return stage_speaker.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+
+    def embed(self) -> stage_speaker.Embedded:
+        """Fill in centre and spread, and return the embeddings of all training scenes."""
+        self.hear()
+        centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
+        self.network.centre.copy_(torch.from_numpy(centre))
+        self.network.spread.copy_(torch.from_numpy(spread))
+        return self.embedded([f"train-{copy}" for copy in range(self.plan.copies)])
+
+    def held_out(self, split: str) -> dict[str, stage_speaker.Embedded]:
+        """Return the embeddings of a held-out split, as recorded and in noise."""
+        names = [pictures.held_out_name(split, *noise) for noise in NOISES]
+        return {name: self.embedded([name]) for name in names}
+
+    def head(self) -> stage_speaker.Head:
+        """Return the head of the sound side."""
+        return stage_speaker.Head(self.network.sound_summary, self.network.sound_head)
+
+    def speaker(self) -> None:
+        """Train the head of the sound side against the speaker's running mean; then without each corpus."""
+        plan, work = self.plan, self.places.work
+        data, valid = self.embed(), self.held_out("valid")
+        recordings = self.store.recordings
+        fresh = {name: value.clone() for name, value in self.head().state_dict().items()}
+        streams = stage_speaker.Streams(data, recordings, plan.favour)
+        stage_speaker.fit(self.own("speaker"), self.head(), streams, plan.speaker, valid, recordings, work, plan.seed)
+        left_out = {}
+        for corpus in corpora.SOUND_CORPORA if plan.left_out else ():
+            head = self.head()
+            head.load_state_dict(fresh)
+            rest = stage_speaker.without(self.store, data, corpus)
+            streams = stage_speaker.Streams(rest, recordings, plan.favour)
+            name = f"{self.own('speaker')}-without-{corpus}"
+            stage_speaker.fit(name, head, streams, plan.speaker, {}, recordings, work, plan.seed)
+            own = data.first().only(np.array([c >= 0 and recordings[c].corpus == corpus for c in data.clip]))
+            left_out[corpus] = stage_speaker.crossed(head, own, recordings)
+            print(f"without {corpus}: {left_out[corpus]}")
+        if left_out:
+            (work / f"left-out-{plan.network}.json").write_text(json.dumps({"left out": left_out}, indent=1))
+
+    def halves(self) -> tuple[stage_words.Reader, NDArray[np.int8], NDArray[np.float32]]:
+        """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
+        self.head().load_state_dict(self.learned(self.own("speaker")))
+        reader = stage_words.Reader(self.network, torch.from_numpy(self.texts.table.copy()))
+        reader.load_state_dict(half_of(self.learned("words"), self.plan.network))
+        vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
+        with torch.no_grad():
+            reader.table.weight.copy_(torch.from_numpy(vectors * scales[:, None]))
+        return reader.eval(), vectors, scales
+
+    def pairs(self, split: str, table: NDArray[np.float32]) -> dict[str, tuple[stage_joint.Inputs, metrics.Ints]]:
+        """Return synthetic pairs of a held-out split, by kind."""
+        scenes, data = self.scenes(f"{split}-clean"), self.held_out(split)[f"{split}-clean"]
+        departures = stage_speaker.in_order(data, self.store.recordings, stage_speaker.ADAPTATION)
+        names = np.array([self.store.recordings[c].corpus for c in data.clip])
+        groups = [np.flatnonzero(names == name) for name in np.unique(names)]
+        rows = np.concatenate([rows[:: -(-len(rows) // JUDGED_PAIRS)] for rows in groups])
+        return {
+            kind: stage_joint.held_out_pairs(
+                scenes, data, departures, rows, self.texts, table, (kind, split, self.plan.seed)
+            )
+            for kind in ship.KINDS_JUDGED
+        }
+
+    def joint(self) -> None:
+        """Train attention and the joint head."""
+        plan = self.plan
+        data = self.embed()
+        _, vectors, scales = self.halves()
+        table = vectors * scales[:, None]
+        copies = tuple(self.scenes(f"train-{copy}") for copy in range(plan.copies))
+        streams = stage_speaker.Streams(data, self.store.recordings, plan.favour)
+        matchmaker = stage_joint.Matchmaker(stage_joint.Heard(copies, data, streams), self.texts, table)
+        valid = self.pairs("valid", table)
+        stage_joint.run(self.own("joint"), self.network, matchmaker, valid, plan.joint, self.places.work, plan.seed)
+
+    def sound_answers(self, split: str) -> ship.Judged:
+        """Return what the sound head says of a held-out split, noise included, each corpus counting alike."""
+        recordings, parts = self.store.recordings, []
+        for data in self.held_out(split).values():
+            logits = stage_speaker.logits_of(
+                self.head(), stage_speaker.in_order(data, recordings, stage_speaker.ADAPTATION)
+            )
+            names = np.array([recordings[c].corpus for c in data.clip])
+            counts = {name: np.sum(names == name) for name in np.unique(names)}
+            parts.append((data.label, logits, np.array([1.0 / counts[name] for name in names])))
+        truth, logits, weights = (np.concatenate(x) for x in zip(*parts, strict=True))
+        return ship.Judged(truth, logits, weights)
+
+    def word_answers(self, reader: stage_words.Reader) -> ship.Judged:
+        """Return what the words head says of validation lines, with and without marks."""
+        marks = textdata.WordWindows(self.texts).marks
+        truths, parts = [], []
+        for corpus in ("goemotions", "meld"):
+            lines, truth = stage_words.lines_of(self.texts, corpus, "valid")
+            for dropped in (None, marks):
+                truths.append(truth)
+                parts.append(stage_words.word_logits(reader, self.texts, lines, dropped))
+        truth = np.concatenate(truths)
+        return ship.Judged(truth, np.concatenate(parts), np.ones(len(truth)))
+
+    def ship(self) -> None:
+        """Calibrate on validation data and write the model folder and the table of vectors."""
+        plan, places = self.plan, self.places
+        self.embed()
+        reader, vectors, scales = self.halves()
+        stage_joint.Joint(self.network).load_state_dict(self.learned(self.own("joint")))
+        self.network.eval()
+        table = vectors * scales[:, None]
+        valid = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs("valid", table).items()}
+        calibration = ship.calibrate(self.sound_answers("valid"), self.word_answers(reader), valid)
+        print(calibration)
+        for split in ("valid", "test"):
+            pairs = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs(split, table).items()}
+            print(split, json.dumps(ship.pair_figures(calibration, pairs)))
+            print(split, stage_speaker.judge(self.head(), self.held_out(split), self.store.recordings))
+        options = "--corpora DIR --vectors WHEEL --work DIR"
+        command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
+        digest = ship.write_vectors(places.models / ship.VECTORS_NAME, self.texts, vectors[1:], scales[1:], command)
+        written = card.Card(
+            name=plan.name,
+            network=plan.network,
+            config=plan.config,
+            labels=corpora.LABELS,
+            heads=HEADS,
+            temperatures=calibration.temperatures,
+            head_weights=calibration.head_weights,
+            threshold=calibration.threshold,
+            licence=f"{ship.LICENCE}: research and demonstration, non-commercial",
+            command=command,
+            trained_on=ship.rows_used(self.store, self.texts),
+            figures={},
+            vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
+            adaptation=stage_speaker.ADAPTATION,
+        )
+        export.save(places.models / plan.network, self.network, written)
+
+
+def half_of(state: dict[str, torch.Tensor], network: str) -> dict[str, torch.Tensor]:
+    """Return the weights of one network's reader from the state of the words stage, where all share one table."""
+    prefix = f"readers.{network}."
+    own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return own | {"table.weight": state["table.weight"]} if own else state

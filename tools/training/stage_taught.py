@@ -1,0 +1,138 @@
+"""The stage in which `stream` learns from `deep` what a clip sounds like beside the speaker's other clips.
+
+A batch holds several clips of each of a few speakers, and every clip is heard against the mean of some of the others:
+the running mean is in the training of the trunk, and not only of the head. `deep` says for each clip how much of each
+emotion it hears; these softer answers are learned beside Whisper's frames, and the label counts a little.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tools.training import loop, metrics, pictures, sounddata, stage_sound, stage_speaker
+from tools.training.soundstore import SoundStore
+
+SPEAKERS: Final = 8
+"""Speakers in a batch, each with as many clips as fill it."""
+
+WIDTHS: Final = ((160, 208, 256), (0.45, 0.35, 0.2))
+TEMPERATURE: Final = 1.5
+"""By which the teacher's logits are divided: what it nearly said counts, too."""
+
+LABEL_SHARE: Final = 0.25
+MIMIC_WEIGHT: Final = 4.0
+PRIOR: Final = 4.0
+"""In place of the running mean's prior: a batch holds few clips of a speaker, and many are to be in the mean."""
+
+CENTRE_RATE: Final = 0.02
+
+
+def answers(
+    head: stage_speaker.Head, data: stage_speaker.Embedded, store: SoundStore, n_virtual: int = 30
+) -> NDArray[np.float32]:
+    """Return (clips, C), what a trained head says of every training clip as recorded, knowing the speaker well."""
+    who = np.array([f"{store.recordings[c].corpus}/{store.recordings[c].speaker}" if c >= 0 else "" for c in data.clip])
+    said = np.zeros((len(store.recordings), metrics.N_SIX + 1), np.float32)
+    share = stage_speaker.ADAPTATION.strength * n_virtual / (n_virtual + stage_speaker.ADAPTATION.prior)
+    for speaker in np.unique(who[data.clip >= 0]):
+        rows = np.flatnonzero(who == speaker)
+        x = data.x[0, rows]
+        said[data.clip[rows]] = stage_speaker.logits_of(head, x - share * x.mean(axis=0))
+    return said
+
+
+class Pupil(nn.Module):
+    """The sound half of `stream` with a slowly moving centre of its embeddings."""
+
+    centre: Tensor
+
+    def __init__(self, listener: stage_sound.Listener) -> None:
+        super().__init__()
+        self.listener = listener
+        self.register_buffer("centre", torch.zeros(listener.pooling.size))
+
+    def embed(self, picture: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return uncentred embeddings (B, P) and imitated frames (B, N, components)."""
+        f, mask = self.listener.sound(picture, columns)
+        return self.listener.pooling(f, mask), self.listener.mimic(f).transpose(1, 2)
+
+    def forward(self, x: Tensor, others: Tensor) -> Tensor:
+        """Return logits (B, C) of embeddings (B, P), each against the mean of `others` (B, B) that it is told of."""
+        if self.training:
+            with torch.no_grad():
+                self.centre.lerp_(x.detach().mean(dim=0), CENTRE_RATE)
+        x = x - self.centre
+        mean = others @ x / (others.sum(dim=1, keepdim=True) + PRIOR)
+        logits: Tensor = self.listener.head(self.listener.summary(x - mean))
+        return logits
+
+
+def company(size: int, rng: np.random.Generator) -> Tensor:
+    """Return (B, B): which other clips of the same speaker each clip is heard against; some against none."""
+    group = np.arange(size) * SPEAKERS // size
+    same = (group[:, None] == group[None]) & ~np.eye(size, dtype=np.bool_)
+    return torch.from_numpy((same & (rng.random((size, size)) < rng.random((size, 1)))).astype(np.float32))
+
+
+def judge(pupil: Pupil, store: SoundStore, work: Path) -> dict[str, float]:
+    """Return recalls of validation clips, each against all others of its speaker."""
+    figures: dict[str, float] = {}
+    for noise in ("clean", "babble"):
+        scenes = pictures.open_scenes(work, pictures.held_out_name("valid", noise, 10.0))
+        scores = []
+        for corpus, rows in stage_sound.by_corpus(store, scenes).items():
+            some = rows[:: -(-len(rows) // stage_sound.JUDGED)]
+            logits = _beside_others(pupil, store, scenes, some)
+            truth = scenes.notes["label"][some].astype(np.int64)
+            scores.append(metrics.recall_of_own(truth, logits))
+            if corpus == "ravdess":
+                figures[f"rav6-{noise}"] = metrics.recall_of_six(truth, logits)
+        figures[f"own-{noise}"] = float(np.mean(scores))
+    return figures
+
+
+@torch.inference_mode()
+def _beside_others(pupil: Pupil, store: SoundStore, scenes: pictures.Scenes, rows: NDArray[np.int64]) -> metrics.Floats:
+    parts = []
+    for part in np.array_split(rows, -(-len(rows) // 32)):
+        picture, columns = sounddata.whole_clips(scenes, part)
+        width = max(-(-int(columns.sum(dim=1).max()) // 4) * 4, pupil.listener.sound.receptive_columns)
+        parts.append(pupil.embed(picture[..., -width:], columns[:, -width:])[0])
+    who = np.array([store.recordings[c].speaker for c in scenes.notes["clip"][rows]])
+    others = torch.from_numpy(((who[:, None] == who[None]) & ~np.eye(len(rows), dtype=np.bool_)).astype(np.float32))
+    return np.asarray(pupil(torch.cat(parts), others).double().numpy())
+
+
+def run(  # noqa: PLR0913, PLR0917  everything a stage is
+    listener: stage_sound.Listener,
+    windows: sounddata.SoundWindows,
+    said: NDArray[np.float32],
+    store: SoundStore,
+    schedule: loop.Schedule,
+    work: Path,
+    seed: int,
+) -> None:
+    """Train the sound half of the network in place; `said` are the teacher's logits by clip."""
+    pupil = Pupil(listener)
+    soft = torch.softmax(torch.from_numpy(said) / TEMPERATURE, dim=1)
+
+    def loss(rng: np.random.Generator, step: int) -> Tensor:
+        del step
+        batch = windows.batch(schedule.batch, int(rng.choice(WIDTHS[0], p=WIDTHS[1])), rng, SPEAKERS)
+        with torch.autocast("cpu", torch.bfloat16):
+            x, frames = pupil.embed(batch.picture, batch.columns)
+        logits = pupil(x.float(), company(schedule.batch, rng)).masked_fill(~batch.allowed, -1.0e4)
+        voiced = batch.clip >= 0
+        hard = functional.one_hot(batch.label, soft.shape[1]).float()
+        target = torch.where(voiced[:, None], soft[batch.clip.clamp(min=0)] * batch.allowed, hard)
+        target = (1.0 - LABEL_SHARE) * target / target.sum(dim=1, keepdim=True) + LABEL_SHARE * hard
+        named = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
+        return named + MIMIC_WEIGHT * stage_sound.mimic_loss(frames.float(), batch.target, batch.taught)
+
+    best = loop.train("taught", pupil, schedule, loss, lambda m: judge(m, store, work), work, seed)  # type: ignore[arg-type]
+    pupil.load_state_dict(best.state_dict())
