@@ -99,12 +99,15 @@ def test_words_share_the_time_and_marks_take_none() -> None:
 def test_a_short_recording_is_one_window_as_the_monitor_sees_it() -> None:
     """Columns are those of the live path bit by bit: the same sound through the windower ends in the same picture."""
     sound = chirp(contract.samples_of(5 * contract.DEFAULT_HOP_COLUMNS) * 2)
-    (window,) = examples.windows_of(sound, ["so", "happy"], vectors(), contract.DEFAULT_HOP_COLUMNS)
-    ear = Ear()
+    (window,) = examples.windows_of(sound, ["so", "happy"], vectors(), contract.DEFAULT_HOP_COLUMNS, with_mels=True)
+    ear = Ear(with_mels=True)
     (*_, live) = [*ear.hear(sound), *ear.windower.finish()]
     n = int(window.columns.sum())
     assert n == live.columns.sum() == 40
     assert window.picture.tobytes() == live.picture.tobytes()
+    assert window.mels is not None
+    assert live.mels is not None
+    assert window.mels.tobytes() == live.mels.tobytes()
     assert not window.picture[:, :-n].any()
     assert window.word_mask[-2:].all()
     assert not window.word_mask[:-2].any()
@@ -114,14 +117,16 @@ def test_a_short_recording_is_one_window_as_the_monitor_sees_it() -> None:
 def test_a_long_recording_is_judged_hop_by_hop_to_its_end() -> None:
     n_columns = contract.N_COLUMNS + 20
     sound = chirp(contract.samples_of(n_columns) * 2)
-    found = list(examples.windows_of(sound, [], vectors(), 8))
+    found = list(examples.windows_of(sound, [], vectors(), 8, with_mels=True))
     assert len(found) == 4
-    columns = examples.sound_columns(sound)
+    columns, mels = examples.sound_columns(sound), examples.sound_mels(sound)
     assert columns.shape[1] == n_columns
     ends = [400, 408, 416, 420]
     for window, end in zip(found, ends, strict=True):
         assert np.array_equal(window.picture, columns[:, end - 400 : end])
         assert window.columns.all()
+        assert window.mels is not None
+        assert np.array_equal(window.mels, mels[:, 2 * (end - 400) : 2 * end])
 
 
 def test_a_line_without_sound_keeps_its_last_forty_words() -> None:
@@ -132,6 +137,10 @@ def test_a_line_without_sound_keeps_its_last_forty_words() -> None:
     assert so is not None
     assert np.array_equal(window.words[:, -1], so)
     assert not examples.window_of_words([], vectors()).word_mask.any()
+    assert window.mels is None
+    silent = examples.window_of_words([], vectors(), with_mels=True).mels
+    assert silent is not None
+    assert silent.shape == contract.MELS_SHAPE
 
 
 def test_the_columns_of_a_long_recording_are_those_of_one_push() -> None:

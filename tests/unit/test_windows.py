@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from streamer.features.decimate import Decimator
+from streamer.features.mel import frames_of_columns, mel_frames
 from streamer.features.speech import SpeechTimeline
 from streamer.features.windows import Windower, WindowRules
 from streamer.features.words import WordVectors
@@ -159,3 +162,42 @@ def test_a_short_hole_is_filled_and_a_long_one_starts_a_new_picture() -> None:
 def test_a_window_knows_when_its_last_sample_was_captured() -> None:
     for window in Ear().hear(noise(2)):
         assert window.captured_s == pytest.approx(window.end / RATE)
+
+
+def mels_of(sound: Samples) -> NDArray[np.float32]:
+    """Return the mel frames of all columns of a sound that begins with a window's first column."""
+    decimator = Decimator()
+    halved = np.concatenate((decimator.push(sound), decimator.flush()))
+    return frames_of_columns(mel_frames(halved), contract.columns_in(len(halved)))
+
+
+def test_mels_are_made_only_where_they_are_wanted() -> None:
+    assert all(window.mels is None for window in Ear().hear(noise(1)))
+
+
+def test_the_newest_mel_frames_are_those_of_the_newest_column() -> None:
+    sound = noise(10)
+    windows = Ear(with_mels=True).hear(sound)
+    frames = mels_of(sound)
+    for i, window in enumerate(windows):
+        n_frames = 2 * contract.DEFAULT_HOP_COLUMNS * (i + 1)
+        shown = min(n_frames, contract.MELS_SHAPE[1])
+        assert window.mels is not None
+        assert window.mels.shape == contract.MELS_SHAPE
+        assert np.array_equal(window.mels[:, -shown:], frames[:, n_frames - shown : n_frames])
+        assert not window.mels[:, :-shown].any()
+
+
+def test_mels_go_through_holes_and_new_beginnings_as_the_picture_does() -> None:
+    ear = Ear(with_mels=True)
+    first, later, fresh = noise(2), noise(1, seed=1), noise(1, seed=2)
+    ear.hear(first)
+    filled = ear.hear(later, 2 * RATE + HOP)[-1]
+    whole = mels_of(np.concatenate((first, np.zeros(HOP, np.float32), later)))
+    n_frames = 2 * contract.columns_in(filled.end // 2)
+    assert filled.mels is not None
+    assert np.array_equal(filled.mels[:, -n_frames:], whole[:, :n_frames])
+    again = ear.hear(fresh, 100 * RATE)[0]
+    assert again.mels is not None
+    assert np.array_equal(again.mels[:, -16:], mels_of(fresh)[:, :16])
+    assert not again.mels[:, :-16].any()
