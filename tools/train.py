@@ -18,7 +18,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.errors import EmostreamError
-from tools.training import config, ours, paper, parallel, ship, teacher
+from tools.training import config, hearing, ours, paper, parallel, ship, teacher
 
 
 def arguments() -> argparse.Namespace:
@@ -65,7 +65,7 @@ def main() -> None:
         sys.exit("stream and deep are trained with --corpora DIR and --vectors WHEEL")
     plan = config.read(args.config)
     speech = args.teacher or teacher.installed()
-    places = ours.Places(
+    places = hearing.Places(
         args.corpora, args.vectors, speech, args.work, args.models, args.workers, args.config.with_name("deep.toml")
     )
     run = ours.Run(plan, places)

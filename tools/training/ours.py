@@ -6,9 +6,7 @@ ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows 
 """
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,7 +20,6 @@ from streamer.network.stream import Stream
 from tools.training import (
     config,
     corpora,
-    encoded,
     metrics,
     pictures,
     ship,
@@ -36,6 +33,7 @@ from tools.training import (
     teacher,
     textdata,
 )
+from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
     "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
@@ -44,23 +42,8 @@ STAGES: Final = {
 LIVE_SHARE: Final = 0.7
 """Share of windows in the second stage of sound that show nothing before the newest voice."""
 
-NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
 JUDGED_PAIRS: Final = 120
 """Held-out clips per corpus that are paired with lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things lie."""
-
-    corpora: Path
-    vectors: Path
-    teacher: Path
-    work: Path
-    models: Path
-    workers: int
-    deep: Path
-    """The training file of `deep`, the teacher of `stream`."""
 
 
 class Run:
@@ -72,6 +55,7 @@ class Run:
         # Every stage begins from the same fresh network, and fills in what the stages before it have learned.
         torch.manual_seed(plan.seed)
         self.network: Stream | Deep = {"stream": Stream, "deep": Deep}[plan.network](**plan.config)
+        self.heard = Hearing(self.network, plan, places)
 
     def run(self, stage: str) -> None:
         """Run one stage."""
@@ -85,10 +69,10 @@ class Run:
             "ship": self.ship,
         }[stage]()
 
-    @cached_property
+    @property
     def store(self) -> soundstore.SoundStore:
         """All recordings."""
-        return soundstore.load(self.places.corpora, self.places.work)
+        return self.heard.store
 
     @cached_property
     def texts(self) -> textdata.Texts:
@@ -97,8 +81,7 @@ class Run:
 
     def learned(self, stage: str) -> dict[str, torch.Tensor]:
         """Return the averaged weights of a finished stage."""
-        state = torch.load(self.places.work / f"{stage}.pt", weights_only=True)
-        return state["average"]  # type: ignore[no-any-return]
+        return learned(self.places.work, stage)
 
     def own(self, stage: str) -> str:
         """Return the name of a stage that both networks have, by network."""
@@ -140,83 +123,28 @@ class Run:
         listener = self.listener()
         listener.load_state_dict(self.learned("longer"))
         deep = Run(config.read(self.places.deep), self.places)
-        data = deep.embed().first()
-        deep.head().load_state_dict(self.learned("speaker-deep"))
-        said = stage_taught.answers(deep.head(), data, self.store)
+        data = deep.heard.embed().first()
+        deep.heard.head().load_state_dict(self.learned("speaker-deep"))
+        said = stage_taught.answers(deep.heard.head(), data, self.store)
         stage_taught.run(listener, self.windows(LIVE_SHARE), said, self.store, plan.taught, work, plan.seed)
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""
         stage_words.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
 
-    def hear(self) -> None:
-        """Fill in the trunk, and keep what it makes of every scene."""
-        plan, places = self.plan, self.places
-        if isinstance(self.network, Deep):
-            encoded.build_deep(places.corpora, places.work, plan.copies, plan.seed, places.teacher, places.workers)
-            self.network.sound.encoder.load_state_dict(teacher.encoder(places.teacher).state_dict())
-            centre, spread = encoded.statistics(encoded.open_scenes(places.work, "deep", "train-0", self.channels))
-            self.network.sound.centre.copy_(torch.from_numpy(centre)[:, None])
-            self.network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
-        else:
-            stage_taught.Pupil(self.listener()).load_state_dict(self.learned("taught"))
-            self.network.eval()
-            encoded.build_stream(self.network.sound, places.work, plan.copies, plan.seed)
-
-    @property
-    def channels(self) -> int:
-        """Channels of the trunk."""
-        return self.network.sound.channels
-
-    def scenes(self, name: str) -> encoded.EncodedScenes:
-        """Return a set of scenes as the trunk hears them."""
-        found = encoded.open_scenes(self.places.work, self.plan.network, name, self.channels)
-        if not isinstance(self.network, Deep):
-            return found
-        centre, spread = (x.numpy()[:, 0] for x in (self.network.sound.centre, self.network.sound.spread))
-        return encoded.EncodedScenes(found.latents, found.notes, centre, spread)
-
-    def embedded(self, names: list[str]) -> stage_speaker.Embedded:
-        """Return the embeddings of sets of the same scenes, kept on disk; centred once `centre` is filled in."""
-        raw = []
-        for name in names:
-            path = self.places.work / f"embeddings-{self.plan.network}-{name}.npy"
-            if not path.exists():
-                np.save(path, stage_speaker.pooled(self.network.sound_pooling, self.scenes(name)))
-            raw.append(np.load(path))
-        notes = self.scenes(names[0]).notes
-        centre, spread = self.network.centre.numpy(), self.network.spread.numpy()
-        x = np.stack([(part - centre) / spread for part in raw]).astype(np.float32)
-        return stage_speaker.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
-
-    def embed(self) -> stage_speaker.Embedded:
-        """Fill in centre and spread, and return the embeddings of all training scenes."""
-        self.hear()
-        centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
-        self.network.centre.copy_(torch.from_numpy(centre))
-        self.network.spread.copy_(torch.from_numpy(spread))
-        return self.embedded([f"train-{copy}" for copy in range(self.plan.copies)])
-
-    def held_out(self, split: str) -> dict[str, stage_speaker.Embedded]:
-        """Return the embeddings of a held-out split, as recorded and in noise."""
-        names = [pictures.held_out_name(split, *noise) for noise in NOISES]
-        return {name: self.embedded([name]) for name in names}
-
-    def head(self) -> stage_speaker.Head:
-        """Return the head of the sound side."""
-        return stage_speaker.Head(self.network.sound_summary, self.network.sound_head)
-
     def speaker(self) -> None:
         """Train the head of the sound side against the speaker's running mean; then without each corpus."""
         plan, work = self.plan, self.places.work
-        data, valid = self.embed(), self.held_out("valid")
+        data, valid = self.heard.embed(), self.heard.held_out("valid")
         recordings = self.store.recordings
-        fresh = {name: value.clone() for name, value in self.head().state_dict().items()}
+        fresh = {name: value.clone() for name, value in self.heard.head().state_dict().items()}
         streams = stage_speaker.Streams(data, recordings, plan.favour)
-        stage_speaker.fit(self.own("speaker"), self.head(), streams, plan.speaker, valid, recordings, work, plan.seed)
+        stage_speaker.fit(
+            self.own("speaker"), self.heard.head(), streams, plan.speaker, valid, recordings, work, plan.seed
+        )
         left_out = {}
         for corpus in corpora.SOUND_CORPORA if plan.left_out else ():
-            head = self.head()
+            head = self.heard.head()
             head.load_state_dict(fresh)
             rest = stage_speaker.without(self.store, data, corpus)
             streams = stage_speaker.Streams(rest, recordings, plan.favour)
@@ -230,7 +158,7 @@ class Run:
 
     def halves(self) -> tuple[stage_words.Reader, NDArray[np.int8], NDArray[np.float32]]:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
-        self.head().load_state_dict(self.learned(self.own("speaker")))
+        self.heard.head().load_state_dict(self.learned(self.own("speaker")))
         reader = stage_words.Reader(self.network, torch.from_numpy(self.texts.table.copy()))
         reader.load_state_dict(half_of(self.learned("words"), self.plan.network))
         vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
@@ -240,7 +168,7 @@ class Run:
 
     def pairs(self, split: str, table: NDArray[np.float32]) -> dict[str, tuple[stage_joint.Inputs, metrics.Ints]]:
         """Return synthetic pairs of a held-out split, by kind."""
-        scenes, data = self.scenes(f"{split}-clean"), self.held_out(split)[f"{split}-clean"]
+        scenes, data = self.heard.scenes(f"{split}-clean"), self.heard.held_out(split)[f"{split}-clean"]
         departures = stage_speaker.in_order(data, self.store.recordings, stage_speaker.ADAPTATION)
         names = np.array([self.store.recordings[c].corpus for c in data.clip])
         groups = [np.flatnonzero(names == name) for name in np.unique(names)]
@@ -255,10 +183,10 @@ class Run:
     def joint(self) -> None:
         """Train attention and the joint head."""
         plan = self.plan
-        data = self.embed()
+        data = self.heard.embed()
         _, vectors, scales = self.halves()
         table = vectors * scales[:, None]
-        copies = tuple(self.scenes(f"train-{copy}") for copy in range(plan.copies))
+        copies = tuple(self.heard.scenes(f"train-{copy}") for copy in range(plan.copies))
         streams = stage_speaker.Streams(data, self.store.recordings, plan.favour)
         matchmaker = stage_joint.Matchmaker(stage_joint.Heard(copies, data, streams), self.texts, table)
         valid = self.pairs("valid", table)
@@ -267,9 +195,9 @@ class Run:
     def sound_answers(self, split: str) -> ship.Judged:
         """Return what the sound head says of a held-out split, noise included, each corpus counting alike."""
         recordings, parts = self.store.recordings, []
-        for data in self.held_out(split).values():
+        for data in self.heard.held_out(split).values():
             logits = stage_speaker.logits_of(
-                self.head(), stage_speaker.in_order(data, recordings, stage_speaker.ADAPTATION)
+                self.heard.head(), stage_speaker.in_order(data, recordings, stage_speaker.ADAPTATION)
             )
             names = np.array([recordings[c].corpus for c in data.clip])
             counts = {name: np.sum(names == name) for name in np.unique(names)}
@@ -292,7 +220,7 @@ class Run:
     def ship(self) -> None:
         """Calibrate on validation data and write the model folder and the table of vectors."""
         plan, places = self.plan, self.places
-        self.embed()
+        self.heard.embed()
         reader, vectors, scales = self.halves()
         stage_joint.Joint(self.network).load_state_dict(self.learned(self.own("joint")))
         self.network.eval()
@@ -303,7 +231,7 @@ class Run:
         for split in ("valid", "test"):
             pairs = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs(split, table).items()}
             print(split, json.dumps(ship.pair_figures(calibration, pairs)))
-            print(split, stage_speaker.judge(self.head(), self.held_out(split), self.store.recordings))
+            print(split, stage_speaker.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
         options = "--corpora DIR --vectors WHEEL --work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
         digest = ship.write_vectors(places.models / ship.VECTORS_NAME, self.texts, vectors[1:], scales[1:], command)

@@ -1,0 +1,116 @@
+"""The frozen sound side of a network in training: what its trunk and its pooling make of every scene, kept on disk."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from streamer.network.deep import Deep
+from streamer.network.stream import Stream
+from tools.training import (
+    config,
+    encoded,
+    pictures,
+    soundstore,
+    stage_sound,
+    stage_speaker,
+    stage_taught,
+    teacher,
+)
+
+NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things lie."""
+
+    corpora: Path
+    vectors: Path
+    teacher: Path
+    work: Path
+    models: Path
+    workers: int
+    deep: Path
+    """The training file of `deep`, the teacher of `stream`."""
+
+
+class Hearing:
+    """One network's sound side."""
+
+    def __init__(self, network: Stream | Deep, plan: config.Plan, places: Places) -> None:
+        self.network = network
+        self.plan = plan
+        self.places = places
+
+    @cached_property
+    def store(self) -> soundstore.SoundStore:
+        """All recordings."""
+        return soundstore.load(self.places.corpora, self.places.work)
+
+    def hear(self) -> None:
+        """Fill in the trunk, and keep what it makes of every scene."""
+        plan, places = self.plan, self.places
+        if isinstance(self.network, Deep):
+            encoded.build_deep(places.corpora, places.work, plan.copies, plan.seed, places.teacher, places.workers)
+            self.network.sound.encoder.load_state_dict(teacher.encoder(places.teacher).state_dict())
+            centre, spread = encoded.statistics(encoded.open_scenes(places.work, "deep", "train-0", self.channels))
+            self.network.sound.centre.copy_(torch.from_numpy(centre)[:, None])
+            self.network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
+        else:
+            pupil = stage_taught.Pupil(stage_sound.Listener(self.network))
+            pupil.load_state_dict(learned(self.places.work, "taught"))
+            self.network.eval()
+            encoded.build_stream(self.network.sound, places.work, plan.copies, plan.seed)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the trunk."""
+        return self.network.sound.channels
+
+    def scenes(self, name: str) -> encoded.EncodedScenes:
+        """Return a set of scenes as the trunk hears them."""
+        found = encoded.open_scenes(self.places.work, self.plan.network, name, self.channels)
+        if not isinstance(self.network, Deep):
+            return found
+        centre, spread = (x.numpy()[:, 0] for x in (self.network.sound.centre, self.network.sound.spread))
+        return encoded.EncodedScenes(found.latents, found.notes, centre, spread)
+
+    def embedded(self, names: list[str]) -> stage_speaker.Embedded:
+        """Return the embeddings of sets of the same scenes, kept on disk; centred once `centre` is filled in."""
+        raw = []
+        for name in names:
+            path = self.places.work / f"embeddings-{self.plan.network}-{name}.npy"
+            if not path.exists():
+                np.save(path, stage_speaker.pooled(self.network.sound_pooling, self.scenes(name)))
+            raw.append(np.load(path))
+        notes = self.scenes(names[0]).notes
+        centre, spread = self.network.centre.numpy(), self.network.spread.numpy()
+        x = np.stack([(part - centre) / spread for part in raw]).astype(np.float32)
+        return stage_speaker.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+
+    def embed(self) -> stage_speaker.Embedded:
+        """Fill in centre and spread, and return the embeddings of all training scenes."""
+        self.hear()
+        centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
+        self.network.centre.copy_(torch.from_numpy(centre))
+        self.network.spread.copy_(torch.from_numpy(spread))
+        return self.embedded([f"train-{copy}" for copy in range(self.plan.copies)])
+
+    def held_out(self, split: str) -> dict[str, stage_speaker.Embedded]:
+        """Return the embeddings of a held-out split, as recorded and in noise."""
+        names = [pictures.held_out_name(split, *noise) for noise in NOISES]
+        return {name: self.embedded([name]) for name in names}
+
+    def head(self) -> stage_speaker.Head:
+        """Return the head of the sound side."""
+        return stage_speaker.Head(self.network.sound_summary, self.network.sound_head)
+
+
+def learned(work: Path, stage: str) -> dict[str, torch.Tensor]:
+    """Return the averaged weights of a finished stage."""
+    state = torch.load(work / f"{stage}.pt", weights_only=True)
+    return state["average"]  # type: ignore[no-any-return]
