@@ -1,79 +1,114 @@
-"""The model that is shipped, on sound and words: it has learned something, and it is the one its cards describe."""
+"""The models that are shipped, on sound and words: they have learned something, and are those their cards describe."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import soundfile
 
-from streamer.engines.engine import blank_feed
-from streamer.features.decimate import Decimator
-from streamer.features.spectrogram import ColumnStream
-from streamer.features.words import WordVectors, word_matrix
+from streamer.engines.engine import Logits, feed_of
+from streamer.engines.onnx_engine import OnnxEngine
+from streamer.engines.torch_engine import TorchEngine
+from streamer.evaluation import examples
+from streamer.features.words import WordVectors
 from streamer.network import checkpoint, contract
-from streamer.records import Word
+from streamer.network.card import Card
+from streamer.records import Samples
 
 ROOT = Path(__file__).parents[2]
-MODEL, VECTORS = ROOT / "models" / "stream", ROOT / "models" / "words-en"
+MODELS = ROOT / "models"
 DEMO = ROOT / "streamer" / "data" / "demo.flac"
 RATE = contract.STREAM_RATE_HZ
 SOUND, WORDS = 1, 2
 """Rows of the logits."""
 
-Feed = dict[str, np.ndarray]
+APART = {"stream": 1e-4}
+"""What a graphics card may answer otherwise than the CPU."""
+
+LARGEST_BYTES = 25_000_000
+"""Of a model in the repository."""
 
 
-@pytest.fixture(scope="module")
-def session() -> onnxruntime.InferenceSession:
-    card = checkpoint.verify(MODEL)
-    assert card.heads == ("joint", "sound", "words")
-    assert card.vectors is not None
-    table = (VECTORS / "vectors.safetensors").read_bytes()
-    assert checkpoint.sha256(table) == card.vectors.sha256
-    onnx = checkpoint.read_onnx(MODEL, card)
-    assert onnx is not None
-    return onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+class Model:
+    """A shipped model, checked and made ready as the monitor makes it."""
+
+    def __init__(self, name: str) -> None:
+        self.folder = MODELS / name
+        self.card: Card = checkpoint.verify(self.folder)
+        exported = checkpoint.read_onnx(self.folder, self.card)
+        assert exported is not None
+        self.engine = OnnxEngine(exported, self.card, 1)
+        assert self.card.vectors is not None
+        vectors = MODELS / self.card.vectors.name
+        assert checkpoint.sha256((vectors / "vectors.safetensors").read_bytes()) == self.card.vectors.sha256
+        self.vectors = WordVectors.load(vectors)
+
+    def heard(self, sound: Samples) -> Logits:
+        """Return the logits of the sound head for the newest window of a recording."""
+        *_, window = examples.windows_of(sound, [], self.vectors, 8, with_mels=True)
+        logits: Logits = self.engine.run(feed_of(window, self.card.shapes)).logits[SOUND]
+        return logits
+
+    def read(self, text: str) -> Logits:
+        """Return the logits of the word head for a line."""
+        window = examples.window_of_words(text.split(), self.vectors, with_mels=True)
+        logits: Logits = self.engine.run(feed_of(window, self.card.shapes)).logits[WORDS]
+        return logits
 
 
-def blank() -> Feed:
-    return dict(blank_feed(checkpoint.read_card(MODEL).shapes).arrays)
+@pytest.fixture(scope="module", params=APART)
+def model(request: pytest.FixtureRequest) -> Model:
+    return Model(request.param)
 
 
-def answer(session: onnxruntime.InferenceSession, feed: Feed) -> np.ndarray:
-    wanted = {i.name for i in session.get_inputs()}
-    logits = np.asarray(session.run(None, {name: x for name, x in feed.items() if name in wanted})[0])
-    row: np.ndarray = logits[0]
-    return row
-
-
-def heard(session: onnxruntime.InferenceSession, sound: np.ndarray) -> np.ndarray:
-    columns = ColumnStream().push(Decimator().push(sound.astype(np.float32)))
-    n = min(columns.shape[1], contract.N_COLUMNS)
-    feed = blank()
-    feed["picture"][0, :, contract.N_COLUMNS - n :] = columns[:, columns.shape[1] - n :]
-    feed["columns"][0, contract.N_COLUMNS - n :] = True
-    logits: np.ndarray = answer(session, feed)[SOUND]
-    return logits
-
-
-def test_it_hears_most_moods_of_voices_it_never_met(session: onnxruntime.InferenceSession) -> None:
+def demo() -> Samples:
     sound, rate = soundfile.read(DEMO, dtype="float32")
     assert rate == RATE
+    found: Samples = sound
+    return found
+
+
+def test_the_folder_is_small_and_whole(model: Model) -> None:
+    assert model.card.heads == ("joint", "sound", "words")
+    assert sum(path.stat().st_size for path in model.folder.iterdir()) < LARGEST_BYTES
+
+
+def test_torch_says_what_onnx_runtime_says(model: Model) -> None:
+    in_torch = TorchEngine(checkpoint.read_tensors(model.folder, model.card), model.card, "cpu")
+    chance = np.random.default_rng(0)
+    said = ["so", "happy", "to", "see", "you"]
+    for length_s in (1.0, 3.0, 7.9, 12.0):
+        *_, window = examples.windows_of(demo()[: int(length_s * RATE)], said, model.vectors, 8, with_mels=True)
+        nobody = np.zeros(model.card.shapes["speaker"], np.float32)
+        somebody = chance.standard_normal(nobody.shape).astype(np.float32)
+        for seen in (window, replace(window, word_mask=np.zeros(contract.N_WORDS, np.bool_))):
+            for speaker in (nobody, somebody):
+                feed = feed_of(seen, model.card.shapes, speaker)
+                one, other = model.engine.run(feed), in_torch.run(feed)
+                assert one.embedding is not None
+                assert other.embedding is not None
+                apart = APART[model.folder.name]
+                np.testing.assert_allclose(one.logits, other.logits, atol=apart, rtol=0)
+                np.testing.assert_allclose(one.embedding, other.embedding, atol=apart, rtol=0)
+
+
+def test_it_hears_most_moods_of_voices_it_never_met(model: Model) -> None:
+    sound = demo()
     cues = json.loads(DEMO.with_suffix(".json").read_text())
     right = 0
     for cue in cues:
-        logits = heard(session, sound[round((cue["start_s"] - 0.3) * RATE) : round(cue["end_s"] * RATE)])
+        logits = model.heard(sound[round((cue["start_s"] - 0.3) * RATE) : round(cue["end_s"] * RATE)])
         right += contract.EMOTIONS[int(logits[: contract.N_EMOTIONS].argmax())] == cue["emotion"]
     assert right >= 10  # of 15; chance is 2.5
 
 
-def test_with_nobody_speaking_it_is_none_of_the_six(session: onnxruntime.InferenceSession) -> None:
+def test_with_nobody_speaking_it_is_none_of_the_six(model: Model) -> None:
     rng = np.random.default_rng(0)
     t = np.arange(10 * RATE) / RATE
     for sound in (np.zeros(10 * RATE), 0.05 * rng.standard_normal(10 * RATE), 0.3 * np.sin(2 * np.pi * 440 * t)):
-        assert heard(session, sound).argmax() == contract.N_EMOTIONS
+        assert model.heard(sound.astype(np.float32)).argmax() == contract.N_EMOTIONS
 
 
 @pytest.mark.parametrize(
@@ -87,13 +122,5 @@ def test_with_nobody_speaking_it_is_none_of_the_six(session: onnxruntime.Inferen
         ("i am so scared please help me i'm terrified", "fear"),
     ],
 )
-def test_it_reads_plain_cases(session: onnxruntime.InferenceSession, text: str, emotion: str) -> None:
-    end = 8 * RATE
-    words = [
-        Word(w, 4 * RATE + i * 4000, 4 * RATE + i * 4000 + 3000, 1.0, final=True) for i, w in enumerate(text.split())
-    ]
-    matrix, mask, spans = word_matrix(words, WordVectors.load(VECTORS), 0, end)
-    feed = blank()
-    feed["words"][0], feed["word_mask"][0], feed["word_spans"][0] = matrix, mask, spans
-    logits = answer(session, feed)[WORDS]
-    assert contract.EMOTIONS[int(logits[: contract.N_EMOTIONS].argmax())] == emotion
+def test_it_reads_plain_cases(model: Model, text: str, emotion: str) -> None:
+    assert contract.EMOTIONS[int(model.read(text)[: contract.N_EMOTIONS].argmax())] == emotion
