@@ -163,11 +163,13 @@ async def _stop_when_told(parts: _Parts, hearing: set[asyncio.Task[None]]) -> No
 
 
 async def _obey(parts: _Parts) -> None:
-    """Do what the keys say that may take a while: opening and closing a device."""
+    """Do what the keys say that may take a while: opening and closing a device, waiting for the network."""
     source = parts.monitor.source
     async for key in parts.keys:
         if key == "space" and isinstance(source, MicrophoneSource):
             await parts.monitor.pause(source.pause, source.resume)
+        elif key == "n":
+            await parts.monitor.forget_speaker()
 
 
 async def _paint(parts: _Parts) -> None:

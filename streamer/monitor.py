@@ -197,6 +197,11 @@ class Monitor:
         self.muted = not self.muted
         self._show()
 
+    async def forget_speaker(self) -> None:
+        """Meet the speaker anew: somebody else is talking now."""
+        if self._forget:
+            await self._forget()
+
     async def _take(self, chunk: Chunk) -> None:
         self.gauges.meter.push(chunk.samples, chunk.end)
         for sound in self._timeline.push(chunk):
@@ -214,8 +219,8 @@ class Monitor:
 
     async def _notice_origin(self, window: Window) -> None:
         origin = self._origin(window.end - 1)
-        if self._forget and self._heard_from not in (None, origin):
-            await self._forget()
+        if self._heard_from not in (None, origin):
+            await self.forget_speaker()
         self._heard_from = origin
 
     def _offer(self, sound: SpeechSound) -> None:

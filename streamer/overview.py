@@ -82,6 +82,7 @@ class Overview:
             drops=self._drops(source.lost_samples),
             elapsed_s=int(self.clock() - self.began_s),
             notice=self.notice,
+            adapts=self.classifier.card.adaptation is not None,
         )
 
     def _kind(self) -> str:

@@ -35,7 +35,7 @@ def can_draw(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 class Dashboard:
-    """Show views on the terminal behind `stream` and hand "q", "space" and "m" to `on_key`.
+    """Show views on the terminal behind `stream` and hand "q", "space", "m" and "n" to `on_key`.
 
     `run` takes the terminal and gives it back, whatever happens in between.
     """

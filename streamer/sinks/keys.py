@@ -11,7 +11,7 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-KEYS: Final[Mapping[str, str]] = {"q": "q", "Q": "q", " ": "space", "m": "m", "M": "m"}
+KEYS: Final[Mapping[str, str]] = {"q": "q", "Q": "q", " ": "space", "m": "m", "M": "m", "n": "n", "N": "n"}
 
 ESCAPES: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])?", re.DOTALL)
 """What arrow and function keys, the mouse and Alt send: their letters are no keys of ours."""
@@ -24,7 +24,7 @@ CC: Final = 6
 
 
 def keys_in(typed: bytes) -> tuple[str, ...]:
-    """Return the keys of ours in what the terminal sent, as "q", "space" and "m"."""
+    """Return the keys of ours in what the terminal sent, as "q", "space", "m" and "n"."""
     plain = ESCAPES.sub(b"", typed)
     return tuple(KEYS[character] for character in plain.decode("utf-8", "ignore") if character in KEYS)
 

@@ -276,6 +276,8 @@ def keys(view: View, paper: Paper, *, keyboard: bool) -> Line:
         return paper.line(("ctrl-c", BOLD), (" quit", DIM))
     pause = "go on" if view.hearing is Hearing.PAUSED else "pause"
     mute = "unmute" if view.hearing is Hearing.MUTED else "mute"
-    named = (("q", "quit"), ("space", pause), ("m", mute))
+    named = [("q", "quit"), ("space", pause), ("m", mute)]
+    if view.adapts and paper.width >= 50:  # noqa: PLR2004  layout
+        named.append(("n", "new speaker"))
     gap = "   " if paper.width >= 30 else " "  # noqa: PLR2004  layout
     return paper.line(*((text, style) for key, use in named for text, style in ((key, BOLD), (f" {use}{gap}", DIM))))

@@ -96,6 +96,8 @@ class View:
     elapsed_s: int = 0
     notice: str = ""
     """A sentence for the user, such as the legal notice of the first run."""
+    adapts: bool = False
+    """The network gets to know the speaker, and can be told that there is another one."""
 
 
 def statement(view: View) -> str:

@@ -60,7 +60,7 @@ def read_until(fd: int, wanted: bytes) -> bytes:
 
 
 def test_only_our_keys_are_keys_in_either_case() -> None:
-    assert keys_in(b"qQ mMxyz1") == ("q", "q", "space", "m", "m")
+    assert keys_in(b"qQ mMnNxyz1") == ("q", "q", "space", "m", "m", "n", "n")
 
 
 @pytest.mark.parametrize(

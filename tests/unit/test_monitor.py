@@ -254,3 +254,5 @@ async def test_sound_from_elsewhere_is_a_new_speaker_from_its_first_window_on() 
         house.monitor.meet(origin, forget)
         await house.live()
         assert forgotten == [10]
+        await house.monitor.forget_speaker()
+        assert forgotten == [10, HOPS]

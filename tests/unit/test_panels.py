@@ -243,3 +243,9 @@ def test_no_view_fails_and_none_is_larger_than_the_terminal(
     shown = lines_of(view, width, height, glyphs)
     assert 1 <= len(shown) <= height
     assert all(cell_len(line) <= width for line in shown)
+
+
+def test_a_network_that_knows_its_speaker_can_be_told_of_another() -> None:
+    assert "m mute   n new speaker" in lines_of(replace(SPEECH, adapts=True), 60, 20)[-1]
+    assert "new speaker" not in lines_of(replace(SPEECH, adapts=True), 49, 20)[-1]
+    assert "new speaker" not in lines_of(SPEECH, 120, 40)[-1]
