@@ -98,6 +98,7 @@ PURE = (
     "streamer.sinks.bars",
     "streamer.evaluation.answers",
     "streamer.evaluation.course",
+    "streamer.evaluation.curves",
     "streamer.evaluation.disturbance",
     "streamer.evaluation.examples",
     "streamer.evaluation.joining",

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from streamer.evaluation import metrics
+from streamer.evaluation import curves, metrics
 from streamer.evaluation.manifest import LABELS
 from streamer.evaluation.metrics import Floats, Ints
 from streamer.network import contract
@@ -49,6 +49,13 @@ class _Table:
     named: np.ndarray
     """Where the speaker is known."""
     genders: np.ndarray
+    speakers: np.ndarray
+    """Names; empty where nobody is named."""
+
+    @property
+    def confidence(self) -> Floats:
+        """Return what the best of the six has of all seven: what the threshold of "unsure" is held against."""
+        return np.asarray(self.seven[:, :NEUTRAL].max(axis=1), np.float64)
 
     @property
     def forced(self) -> Ints:
@@ -57,7 +64,7 @@ class _Table:
 
     def of(self, rows: np.ndarray) -> "_Table":
         """Return some of the rows."""
-        columns = (self.truth, self.six, self.seven, self.sure, self.groups, self.named, self.genders)
+        columns = (self.truth, self.six, self.seven, self.sure, self.groups, self.named, self.genders, self.speakers)
         return _Table(*(column[rows] for column in columns))
 
 
@@ -90,7 +97,8 @@ def figures(answers: Sequence[Answer], seed: int) -> dict[str, object]:
 
 OF_SIX: Final = (
     "labels", "answers", "uar", "uar_own", "accuracy", "macro_f1", "per_class", "confusion", "ece", "nll", "brier",
-    "uar_by_gender", "speakers", "ci95_over", "ci95", "ci95_own", "coverage", "accuracy_when_sure",
+    "uar_by_gender", "uar_by_speaker", "speakers", "ci95_over", "ci95", "ci95_own", "coverage", "accuracy_when_sure",
+    "reliability", "risk_coverage",
 )  # fmt: skip
 """Figures that need a row of the six emotions."""
 
@@ -145,6 +153,7 @@ def _table(answers: Sequence[Answer]) -> _Table:
         groups=np.unique(np.array(names, object), return_inverse=True)[1].astype(np.int64),
         named=np.array([bool(answer.speaker) for answer in answers], np.bool_),
         genders=np.array([answer.gender for answer in answers], object),
+        speakers=np.array([answer.speaker for answer in answers], object),
     )
 
 
@@ -169,12 +178,15 @@ def _of_six(table: _Table, seed: int) -> dict[str, object]:
         "uar_by_gender": {
             gender: metrics.uar(truth[table.genders == gender], answer[table.genders == gender]) for gender in genders
         },
+        "uar_by_speaker": curves.by_speaker(truth, answer, table.speakers),
         "speakers": n_speakers,
         "ci95_over": "speakers" if n_speakers > 1 else "rows",
         "ci95": list(metrics.recall_interval(truth, answer, groups, seed)),
         "ci95_own": list(metrics.recall_interval(truth, own, groups, seed)),
         "coverage": float(table.sure.mean()),
         "accuracy_when_sure": metrics.accuracy(truth[table.sure], answer[table.sure]) if table.sure.any() else None,
+        "reliability": curves.reliability(truth, table.six),
+        "risk_coverage": curves.risk_coverage(truth, answer, table.confidence),
     }
 
 
@@ -184,7 +196,7 @@ def _of_seven(table: _Table) -> dict[str, object]:
     six = table.forced
     if not (truth == NEUTRAL).any():
         weighted = metrics.weighted_f1(truth, six) if len(truth) else None
-        nothing = dict.fromkeys(("uar7", "uar7_own", "neutral_recall", "macro_f1_7", "ece7"))
+        nothing = dict.fromkeys(("uar7", "uar7_own", "neutral_recall", "macro_f1_7", "ece7", "risk_coverage_7"))
         return {"weighted_f1": weighted, **nothing}
     answer = np.where(table.sure, six, NEUTRAL).astype(np.int64)
     return {
@@ -194,4 +206,5 @@ def _of_seven(table: _Table) -> dict[str, object]:
         "neutral_recall": metrics.accuracy(truth[truth == NEUTRAL], answer[truth == NEUTRAL]),
         "macro_f1_7": metrics.macro_f1(truth, answer),
         "ece7": metrics.calibration_error(truth, table.seven),
+        "risk_coverage_7": curves.risk_coverage(truth, six, table.confidence),
     }

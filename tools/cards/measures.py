@@ -1,0 +1,167 @@
+"""What is measured for a card: a list of evaluations, each kept by what it depends on, so that none is made twice."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from streamer.evaluation import study
+from streamer.evaluation.request import Request, check
+from streamer.network import checkpoint
+from streamer.network.card import Card, card_to_json
+from tools.cards import manifests
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SNRS_DB: Final = (-5.0, 0.0, 5.0, 10.0, 20.0, 35.0)
+NOISY: Final = "ravdess"
+"""Corpus of the noise curve and of the joined recordings."""
+QUICK_ROWS: Final = 12
+MANY_LINES: Final = 5_000
+"""A corpus of texts with more test lines than this is drawn from: `DRAWN_LINES` of them say enough."""
+DRAWN_LINES: Final = 1_000
+PLAIN: Final = ", no marks"
+PAIRS: Final = {
+    "synthetic pairs, ravdess with goemotions": manifests.ENGLISH_PAIRS,
+    "synthetic pairs, all corpora": manifests.PAIRS,
+}
+"""Names in the card, and the manifests."""
+
+CODE: Final = (
+    "streamer/evaluation",
+    "streamer/features",
+    "streamer/engines",
+    "streamer/monitor.py",
+    "streamer/mood.py",
+)
+"""What turns a model and a manifest into figures."""
+
+
+class Measure(NamedTuple):
+    """One evaluation, and where it stands in the card."""
+
+    group: str
+    name: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where everything is."""
+
+    corpora: Path
+    work: Path
+    models: tuple[Path, ...]
+    model: str
+    split: str = "test"
+    seed: int = 0
+    quick: bool = False
+
+
+def measures(bench: Bench) -> Iterator[Measure]:
+    """Yield all evaluations of a model, in the order of its card."""
+    asked = Request(
+        manifest=bench.corpora, split=bench.split, model=bench.model, seed=bench.seed,
+        limit=QUICK_ROWS if bench.quick else None,
+    )  # fmt: skip
+    has_split = manifests.clips_of(bench.corpora, bench.split, bench.seed)
+    for corpus in has_split:
+        yield Measure("sound", corpus, replace(asked, manifest=_of_clips(bench, corpus), modality="sound"))
+    pooled = bench.work / manifests.EVERYBODY
+    if has_split:
+        yield Measure("everybody", "all corpora", replace(asked, manifest=pooled, modality="sound"))
+    if NOISY in has_split:
+        heard = replace(asked, manifest=_of_clips(bench, NOISY), modality="sound")
+        for noise in ("white", "babble"):
+            for snr in SNRS_DB:
+                yield Measure(f"{noise} noise", f"{snr:g}", replace(heard, noise=noise, snr=snr))
+        yield Measure("telephone", NOISY, replace(heard, codec="g711"))
+        yield Measure("joined", NOISY, replace(heard, stream=True))
+    yield from _of_words(bench, asked)
+    yield from _of_pairs(bench, asked)
+
+
+def _of_words(bench: Bench, asked: Request) -> Iterator[Measure]:
+    sizes = {corpus: len(rows) for corpus, rows in manifests.lines_of(bench.corpora, bench.split).items()}
+    files = {corpus: bench.corpora / "text" / f"{corpus}.csv.gz" for corpus in sizes}
+    filled = bench.work / manifests.FILLED
+    for name, path in (files | ({"meld, 40 words filled": filled} if filled.exists() else {})).items():
+        drawn = DRAWN_LINES if sizes.get(name, 0) > MANY_LINES else None
+        for plain in (True, False):
+            shown = name + (PLAIN if plain else "")
+            request = replace(asked, manifest=path, modality="words", plain_words=plain, limit=asked.limit or drawn)
+            yield Measure("words", shown, request)
+
+
+def _of_pairs(bench: Bench, asked: Request) -> Iterator[Measure]:
+    for group, name in PAIRS.items():
+        if (bench.work / name).exists():
+            pair = replace(asked, manifest=bench.work / name)
+            yield Measure(group, "joint", replace(pair, modality="joint"))
+            yield Measure(group, "joint" + PLAIN, replace(pair, modality="joint", plain_words=True))
+            yield Measure(group, "sound alone", replace(pair, modality="sound"))
+            yield Measure(group, "words alone", replace(pair, modality="words"))
+            yield Measure(group, "words alone" + PLAIN, replace(pair, modality="words", plain_words=True))
+
+
+def _of_clips(bench: Bench, corpus: str) -> Path:
+    return bench.corpora / corpus / "manifest.csv"
+
+
+def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> dict[str, dict[str, Any]]:
+    """Return the documents of the evaluations by group and name; what was made before is read from `work`.
+
+    `only_kept`: what was not made before is left out.
+    """
+    card = checkpoint.read_card(bench.models[0] / bench.model)
+    made_of = _digest(identity(card), *(_of_code(path) for path in CODE))
+    found: dict[str, dict[str, Any]] = {}
+    for at, (group, name, request) in enumerate(wanted):
+        check(request)
+        key = _digest(made_of, json.dumps(_without_place(request)), checkpoint.sha256(request.manifest.read_bytes()))
+        kept = bench.work / "evaluations" / f"{key}.json"
+        if only_kept and not kept.exists():
+            continue
+        if not kept.exists():
+            print(f"{at + 1}/{len(wanted)} {command(request, bench.corpora, bench.work)}", file=sys.stderr)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            document = study.evaluate(request, bench.models, bench.model)
+            checkpoint.write_whole(kept, json.dumps(document, allow_nan=False).encode())
+        found.setdefault(group, {})[name] = json.loads(kept.read_bytes())
+    return found
+
+
+def command(request: Request, corpora: Path, work: Path) -> str:
+    """Return the command line of an evaluation, the user's own folders as DIR and WORK."""
+    path = request.manifest
+    place = "WORK" / path.relative_to(work) if path.is_relative_to(work) else "DIR" / path.relative_to(corpora)
+    words = ["emostream evaluate", f"--manifest {place}", f"--split {request.split}", f"--model {request.model}"]
+    words += [f"--modality {request.modality}"]
+    words += ["--plain-words"] if request.plain_words else []
+    words += [f"--noise {request.noise} --snr {request.snr:g}"] if request.noise else []
+    words += [f"--codec {request.codec}"] if request.codec else []
+    words += ["--stream"] if request.stream else []
+    words += [f"--seed {request.seed}"] if request.seed else []
+    words += [f"--limit {request.limit}"] if request.limit else []
+    return " ".join(words)
+
+
+def identity(card: Card) -> str:
+    """Return a hash of everything in a card that its figures depend on."""
+    return checkpoint.sha256(card_to_json(replace(card, figures={}, trained_on=(), licence="", command="")))
+
+
+def _without_place(request: Request) -> dict[str, Any]:
+    return {name: value for name, value in asdict(request).items() if name not in {"manifest", "model"}}
+
+
+def _of_code(place: str) -> str:
+    path = ROOT / place
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return _digest(*(checkpoint.sha256(file.read_bytes()) for file in files))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

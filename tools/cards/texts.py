@@ -1,0 +1,67 @@
+"""The sentences of a card that no figure changes."""
+
+from typing import Final
+
+INTRODUCTIONS: Final = {
+    "stream": (
+        "The small network. Hears up to 8.08 s of sound as a picture of 200 bands (0 to 4 kHz) × 400 columns and "
+        "reads up to 40 English words with their times. Its sound half was taught to imitate the frames of a speech "
+        "encoder (Whisper tiny.en, blocks 1 and 2), which it does not need when it runs."
+    ),
+    "deep": (
+        "The large network. Hears up to 8.08 s of sound as 80 mel bands (0 to 4 kHz) through the first layers and "
+        "the first two blocks of the encoder of Whisper tiny.en (OpenAI, MIT), which ride in its weights, and reads "
+        "up to 40 English words with their times. Computed only where somebody speaks."
+    ),
+}  # fmt: skip
+
+OTHER: Final = "A network of the paper's kind. Hears up to 8.08 s of sound and reads up to 40 words."
+
+ANSWERS: Final = (
+    "It answers with shares of happy, angry, sad, surprised, disgusted and fear, and with a seventh, hidden answer: "
+    "none of these (neutral speech, noise, music, silence). Where that one is the largest, or the best of the six "
+    "stays under {threshold:g}, the program says `unsure`. Three heads (words and sound together, sound alone, "
+    "words alone) are summed after calibration where both sides are there; where one is missing, the other's head "
+    "answers by itself."
+)  # fmt: skip
+
+PROHIBITED: Final = (
+    "**Prohibited, whatever the licence.** In the European Union nobody may infer the emotions of persons at work "
+    "or in education (AI Act, Regulation (EU) 2024/1689, Article 5(1)(f)), and whoever uses such a system on "
+    "persons must tell them (Article 50(3), in force since 2 August 2026); the program shows a notice and always "
+    "shows that it listens. Nor is it made for decisions about persons, for medical, legal or safety purposes, for "
+    "lie detection, or for anybody who has not agreed."
+)  # fmt: skip
+
+NOT_ABLE: Final = """\
+* It was trained and measured on *acted* voices. Real talk is quieter, mixed and mostly neutral: expect much less.
+* What somebody sounds like or says is not what they feel. Culture, illness, age, tiredness and irony mislead it, and
+  no corpus is known to hold children.
+* Words are English. The sound side has heard {languages}.
+* No corpus pairs emotional words with an emotional voice, so the head for both learned from sounds and lines joined by
+  label. Figures on such pairs flatter.
+* Some corpora have one test speaker: an interval over one speaker's clips says nothing of other speakers.
+"""
+
+LANGUAGES: Final = {
+    "ravdess": "English",
+    "emospeech": "Indian English",
+    "nemo": "Polish",
+    "emodb": "German",
+    "ased": "Amharic",
+    "emovo": "Italian",
+    "emotiontts": "Korean",
+}
+
+HOW: Final = (
+    "Measured by `emostream evaluate` (docs/evaluate.md says what every name means) on speakers and lines of the "
+    "test splits, which nothing was trained on or chosen by. UAR: mean recall of those of the six emotions that a "
+    "corpus has, the answer being the likeliest of all six (own: of those that it has); chance is 0.167. Intervals "
+    "are bootstrap, 95 %, over whole speakers; `*` marks those over clips, where a corpus has one test speaker. ECE "
+    "is over the six."
+)  # fmt: skip
+
+PAIRED: Final = (
+    "**Synthetic pairs, optimistic**: each test clip is joined with a test line of the same label, so voice and "
+    "words are two independent witnesses of it, which real speech never offers. The words are spread over the clip."
+)  # fmt: skip
