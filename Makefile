@@ -1,6 +1,7 @@
 # make run     set up once, then listen:  make run ARGS="--wav x.wav --json"  passes options on
 # make test    set up, then style, types, and the whole suite
 # make lint    style and types alone
+# make proofs  what is too slow for every test run: the paper's mechanism at work, the study on CMU-MOSEI's files
 # make bench   latency, processor and memory of the whole program, measured for a minute and a half
 # Set-up is done again only when constraints.txt, pyproject.toml or tools/set-up changed.
 
@@ -13,9 +14,9 @@ OPTIONS_ONLY := $(if $(ARGS),$(filter -%,$(firstword $(ARGS))),yes)
 NAMES_SOURCE := $(filter --mic --mic=% --wav --wav=% --stdin --stdin=% --help -h --version --check-config,$(ARGS))
 SOURCE := $(if $(OPTIONS_ONLY),$(if $(NAMES_SOURCE),,--mic default --demo-if-no-mic))
 
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint proofs bench clean
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 run: .venv/.ready-run
 	@$(BIN)/emostream $(SOURCE) $(ARGS)
@@ -28,6 +29,9 @@ lint: .venv/.ready-test
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy --no-error-summary
 	@echo "lint: ruff and mypy find nothing"
+
+proofs: .venv/.ready-test
+	@$(BIN)/python -m pytest -q -s tests/proofs/prove_*.py $(ARGS)
 
 bench: .venv/.ready-test
 	@$(BIN)/python tools/measure_latency.py $(ARGS)
