@@ -1,11 +1,13 @@
 """The word side of our own networks: vectors to latent words that keep their place in time."""
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from streamer.network import contract
-from streamer.network.pooling import Block, ColumnNorm, masked_softmax
+from streamer.network.pooling import Block, ColumnNorm
 
 
 class WordEncoder(nn.Module):
@@ -28,51 +30,72 @@ class WordEncoder(nn.Module):
         return normed * kept
 
 
-class Glance(nn.Module):
-    """One transformer layer over the words that are there: each looks at all, then thinks by itself."""
+N_SLOTS: Final = 16
+"""Channels in which `ExpertWordEncoder` tells every word what the experts say of the window."""
 
-    def __init__(self, channels: int, n_heads: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.norm_in = ColumnNorm(channels)
-        self.query_key_value = nn.Conv1d(channels, 3 * channels, 1)
-        self.merge = nn.Conv1d(channels, channels, 1)
-        self.norm_out = ColumnNorm(channels)
-        self.up = nn.Conv1d(channels, 2 * channels, 1)
-        self.down = nn.Conv1d(2 * channels, channels, 1)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, L), (B, L) -> (B, C, L)."""
-        parts = self.query_key_value(self.norm_in(x)).chunk(3, dim=1)
-        query, key, value = (p.unflatten(1, (self.n_heads, -1)) for p in parts)  # (B, heads, C / heads, L)
-        scores = query.transpose(2, 3) @ key / query.shape[2] ** 0.5  # (B, heads, L asks, L asked)
-        weights = masked_softmax(scores, mask[:, None, None])
-        seen = (value @ weights.transpose(2, 3)).flatten(1, 2)  # (B, C, L)
-        x = x + self.merge(seen)
-        thought: Tensor = self.down(functional.gelu(self.up(self.norm_out(x))))
-        return x + thought
+SLOT_SCALE: Final = 0.1
+"""Evidence is a logarithm; so scaled it is about as large as a latent number."""
 
 
-class GlancingWordEncoder(nn.Module):
-    """A wider word encoder whose words also look at each other, each with its place counted from the newest."""
+class ExpertWordEncoder(nn.Module):
+    """A word encoder beside regressions of bags of words, each of which knows one kind of talk.
 
-    def __init__(self, channels: int, n_blocks: int, n_glances: int = 1, n_heads: int = 4) -> None:
+    Every word holds, in its vector, its share in each expert's logits and in the guess which kind of talk this is, and
+    a code by which `n_pairs` pairs of neighbouring words are recognised, which have shares of their own. The shares of
+    a window are summed (older words count less) and divided by the length of the bag's vector, as in a TF-IDF
+    regression; the experts' answers are mixed by that guess. The mixture stands beside each word's latent vector, cut
+    so that each of `n_heads` pooling heads sees a part of both.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
+        self,
+        channels: int,
+        n_blocks: int,
+        n_pairs: int = 0,
+        n_codes: int = 32,
+        n_experts: int = 4,
+        n_classes: int = 7,
+        n_heads: int = 4,
+    ) -> None:
         super().__init__()
         self.channels = channels
-        self.enter = nn.Conv1d(contract.WORD_DIMS, channels, 1)
-        self.place = nn.Parameter(torch.zeros(channels, contract.N_WORDS))
-        self.blocks = nn.ModuleList(Block(channels, channels, 3, padding=1) for _ in range(n_blocks))
-        self.glances = nn.ModuleList(Glance(channels, n_heads) for _ in range(n_glances))
-        self.norm = ColumnNorm(channels)
+        n_shares = n_experts * (n_classes + 1) + 1
+        self.encoder = WordEncoder(channels - N_SLOTS, n_blocks)
+        self.shares = nn.Conv1d(contract.WORD_DIMS, n_shares, 1, bias=False)
+        self.codes = nn.Conv1d(contract.WORD_DIMS, n_codes, 1, bias=False) if n_pairs else None
+        self.pairs = nn.Conv1d(n_codes, n_pairs, 2) if n_pairs else None
+        self.pair_shares = nn.Conv1d(n_pairs, n_shares, 1, bias=False) if n_pairs else None
+        self.base = nn.Parameter(torch.zeros(n_shares - 1))
+        # How much a word counts at each distance from the newest.
+        self.recency = nn.Parameter(torch.ones(contract.N_WORDS))
+        self._n_experts, self._n_classes, self._n_heads = n_experts, n_classes, n_heads
+
+    def all_shares(self, words: Tensor) -> Tensor:
+        """Return (B, shares, L) of words (B, E, L), zero where masked; a pair's shares stand at its newer word."""
+        shares: Tensor = self.shares(words)
+        if self.codes is None or self.pairs is None or self.pair_shares is None:
+            return shares
+        met = torch.clamp(self.pairs(functional.pad(self.codes(words), (1, 0))), 0.0, 1.0)  # (B, pairs, L)
+        beside: Tensor = self.pair_shares(met)
+        return shares + beside
+
+    def evidence(self, shares: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, classes) logarithms of the mixed shares of classes: (B, shares, L), (B, L)."""
+        counted = self.recency[-mask.shape[-1] :] * mask  # (B, L)
+        total = (shares[:, :-1] * counted[:, None]).sum(dim=-1)
+        length = (shares[:, -1] * counted.square()).sum(dim=-1).clamp(min=1.0).sqrt()
+        logits = (total / length[:, None] + self.base).unflatten(1, (self._n_experts, self._n_classes + 1))
+        said = torch.log_softmax(logits[..., :-1], dim=2)  # (B, experts, classes)
+        kind = torch.log_softmax(logits[..., -1:], dim=1)  # (B, experts, 1)
+        return torch.logsumexp(said + kind, dim=1)
+
+    def beside(self, latent: Tensor, evidence: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, W, L): every word's latent vector and, where a word is, the evidence, parted among the heads."""
+        slots = functional.pad(evidence * SLOT_SCALE, (0, N_SLOTS - evidence.shape[1]))
+        slots = slots.unflatten(1, (self._n_heads, -1))[..., None] * mask[:, None, None]  # (B, heads, slots / heads, L)
+        return torch.cat((latent.unflatten(1, (self._n_heads, -1)), slots), dim=2).flatten(1, 2)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """(B, E, L), (B, L) -> (B, W, L), zero where masked."""
-        kept = mask[:, None].to(words.dtype)
-        entered = self.enter(torch.where(mask[:, None], words, 0.0)) + self.place[:, -words.shape[-1] :]
-        x = functional.gelu(entered) * kept
-        for block in self.blocks:
-            x = block(x) * kept
-        for glance in self.glances:
-            x = glance(x, mask) * kept
-        normed: Tensor = self.norm(x)
-        return normed * kept
+        shares = self.all_shares(torch.where(mask[:, None], words, 0.0))
+        return self.beside(self.encoder(words, mask), self.evidence(shares, mask), mask)

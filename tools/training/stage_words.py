@@ -1,57 +1,88 @@
 """Stage 2: the word half of the network and one fine-tuned vector per word."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from streamer.network import contract
-from streamer.network.stream import Stream
-from tools.training import loop, metrics
-from tools.training.textdata import Texts, WordWindows, newest_last
+from streamer.network.pooling import Pooling, Summary
+from streamer.network.words import ExpertWordEncoder, WordEncoder
+from tools.training import corpora, loop, metrics, wordfast
+from tools.training.textdata import Texts, WordBatch, WordWindows, newest_last
 
 SMOOTHING = 0.05
 
 
-class Reader(nn.Module):
-    """The word half of the network behind its table of vectors."""
+class WordHalf(nn.Module):
+    """The word half of a network by itself, under the names that it has in the whole."""
 
-    def __init__(self, network: Stream, table: Tensor) -> None:
+    def __init__(self, words: WordEncoder | ExpertWordEncoder, summary: int, dropout: float = 0.15) -> None:
+        super().__init__()
+        self.words = words
+        self.word_pooling = Pooling(words.channels, contract.N_WORDS, 64)
+        self.word_summary = Summary(3 * words.channels, summary, dropout)
+        self.word_head = nn.Linear(summary, len(corpora.LABELS))
+
+
+class Reader(nn.Module):
+    """The word half of a network behind its table of vectors."""
+
+    def __init__(self, network: nn.Module, table: Tensor, dropout: float = 0.25) -> None:
+        """Args: network: with words, word_pooling, word_summary and word_head."""
         super().__init__()
         self.table = nn.Embedding(table.shape[0], table.shape[1], padding_idx=0, _weight=table)
         self.words = network.words
         self.pooling = network.word_pooling
         self.summary = network.word_summary
         self.head = network.word_head
-        self.dropout = nn.Dropout(0.25)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, rows: Tensor) -> Tensor:
         """(B, L) rows of the table -> logits (B, C)."""
-        mask = rows > 0
-        e = self.words(self.dropout(self.table(rows)).transpose(1, 2), mask)
+        return self.answer(self.dropout(self.table(rows)), rows > 0)
+
+    def answer(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, E), (B, L) -> logits (B, C)."""
+        e = self.words(vectors.transpose(1, 2), mask)
         return self.head(self.summary(self.pooling(e, mask)))  # type: ignore[no-any-return]
 
 
-def weighted_cross_entropy(logits: Tensor, label: Tensor, allowed: Tensor, weight: Tensor) -> Tensor:
-    """Return the cross-entropy over allowed classes, each row with its weight."""
+def cross_entropy(logits: Tensor, target: Tensor, allowed: Tensor) -> Tensor:
+    """Return the cross-entropy of (..., B, C) logits with (B, C) targets that need not sum to 1; a row's sum weighs."""
     log_p = functional.log_softmax(logits.masked_fill(~allowed, -1.0e4), dim=-1)
-    spread = torch.where(allowed, log_p, 0.0).sum(dim=-1) / allowed.sum(dim=-1)
-    hit = log_p.gather(1, label[:, None])[:, 0]
-    return -(weight * ((1.0 - SMOOTHING) * hit + SMOOTHING * spread)).sum() / weight.sum()
+    return -(target * log_p).sum() / target.sum()
 
 
 @torch.inference_mode()
-def word_logits(reader: Reader, texts: Texts, lines: list[int], marks: np.ndarray | None) -> metrics.Floats:
-    """Return (lines, C); `marks` are dropped first where given."""
-    parts = []
-    for at in range(0, len(lines), 512):
-        rows = [texts.rows[i] for i in lines[at : at + 512]]
-        if marks is not None:
-            rows = [r[~np.isin(r, marks)] for r in rows]
-        parts.append(reader(newest_last([r[-contract.N_WORDS :] for r in rows])).double().numpy())
-    return np.concatenate(parts)
+def word_logits(
+    reader: nn.Module, texts: Texts, lines: Sequence[int], marks: NDArray[np.int64] | None, *, full: bool = False
+) -> metrics.Floats:
+    """Return (lines, C); `marks` are dropped first where given; `full`: after the lines before, until 40 words stand.
+
+    Windows of like length go together.
+    """
+    windows = [window_of(texts, i, marks, full=full) for i in lines]
+    order = np.argsort([len(w) for w in windows], kind="stable")
+    parts = [reader(newest_last([windows[i] for i in part])) for part in np.array_split(order, len(order) // 256 + 1)]
+    return np.asarray(torch.cat(parts).double().numpy()[np.argsort(order, kind="stable")])
+
+
+def window_of(texts: Texts, line: int, marks: NDArray[np.int64] | None, *, full: bool) -> NDArray[np.int32]:
+    """Return the newest 40 rows of a line, where `full` after the lines of the same corpus and split before it."""
+    own = texts.lines[line]
+    rows: NDArray[np.int32] = np.zeros(0, np.int32)
+    while line >= 0 and (texts.lines[line].corpus, texts.lines[line].split) == (own.corpus, own.split):
+        more = texts.rows[line]
+        rows = np.concatenate((more if marks is None else more[~np.isin(more, marks)], rows))
+        if not full or len(rows) >= contract.N_WORDS:
+            break
+        line -= 1
+    return rows[-contract.N_WORDS :]
 
 
 def lines_of(texts: Texts, corpus: str, split: str) -> tuple[list[int], metrics.Ints]:
@@ -60,42 +91,56 @@ def lines_of(texts: Texts, corpus: str, split: str) -> tuple[list[int], metrics.
     return lines, np.array([texts.lines[i].label for i in lines], np.int64)
 
 
-def judge(reader: Reader, texts: Texts, marks: np.ndarray) -> dict[str, float]:
-    """Return validation figures: GoEmotions six-way recall (with and without marks) and macro-F1, MELD weighted F1."""
+JUDGED = (("goemotions", False, 0), ("meld", False, 1), ("meld", True, 1))
+"""Corpus, filled with earlier lines or not, and which F1: macro (0) or weighted (1)."""
+
+
+def judge(reader: nn.Module, texts: Texts, marks: NDArray[np.int64], split: str = "valid") -> dict[str, float]:
+    """Return F1 by corpus and view."""
     figures: dict[str, float] = {}
-    for name, dropped in (("", None), ("-bare", marks)):
-        lines, truth = lines_of(texts, "goemotions", "valid")
-        logits = word_logits(reader, texts, lines, dropped)
-        figures["go6" + name] = metrics.recall_of_six(truth, logits)
-        figures["goF1" + name] = metrics.f1_scores(truth, logits.argmax(axis=1))[0]
-        lines, truth = lines_of(texts, "meld", "valid")
-        logits = word_logits(reader, texts, lines, dropped)
-        figures["meldF1" + name] = metrics.f1_scores(truth, logits.argmax(axis=1))[1]
+    for corpus, full, which in JUDGED:
+        lines, truth = lines_of(texts, corpus, split)
+        for view, dropped in (("", None), ("-bare", marks)):
+            logits = word_logits(reader, texts, lines, dropped, full=full)
+            figures[f"{corpus[:4]}{'-full' * full}{view}"] = metrics.f1_scores(truth, answers(truth, logits))[which]
     return figures
 
 
-def run(network: Stream, texts: Texts, schedule: loop.Schedule, work: Path, seed: int) -> metrics.Floats:
-    """Train the word half of `network` in place; return the fine-tuned table (1 + words, 300)."""
-    reader = Reader(network, torch.from_numpy(texts.table.copy()))
-    windows = WordWindows(texts)
+def answers(truth: metrics.Ints, logits: metrics.Floats) -> metrics.Ints:
+    """Return the best of the classes that the corpus has."""
+    classes = np.unique(truth)
+    return np.asarray(classes[logits[:, classes].argmax(axis=1)])
+
+
+GROUP = 8
+"""Batches drawn together, sorted by length."""
+
+
+def run(reader: Reader, windows: WordWindows, texts: Texts, schedule: loop.Schedule, work: Path, seed: int) -> Reader:
+    """Train a reader and its table in place; return the averaged copy."""
     table = list(reader.table.parameters())
     others = [p for name, p in reader.named_parameters() if not name.startswith("table")]
     groups: list[dict[str, object]] = [
         {"params": others, "lr": schedule.rate},
-        {"params": table, "lr": schedule.rate, "weight_decay": 0.0},
+        # The table is most of what is learned: one pass over it per step instead of a dozen.
+        {"params": table, "lr": schedule.rate, "weight_decay": 0.0, "fused": True},
     ]
+    ready: list[WordBatch] = []
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
-        del step
-        batch = windows.batch(schedule.batch, rng)
-        return weighted_cross_entropy(reader(batch.rows), batch.label, batch.allowed, batch.weight)
+        if step % schedule.steps == 0:
+            ready.clear()
+        if not ready:
+            ready.extend(windows.batches(schedule.batch, GROUP, rng))
+        batch = ready.pop()
+        return cross_entropy(wordfast.answer(reader, batch.rows), batch.target, batch.allowed)
 
     def figures(averaged: nn.Module) -> dict[str, float]:
-        return judge(averaged, texts, windows.marks)  # type: ignore[arg-type]  # a copy of `reader`
+        return judge(averaged, texts, windows.marks)
 
     best = loop.train("words", reader, schedule, loss, figures, work, seed, groups=groups)
-    reader.load_state_dict(best.state_dict())
-    return np.asarray(reader.table.weight.detach().double().numpy())
+    assert isinstance(best, Reader)
+    return best
 
 
 def quantise(table: metrics.Floats) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from tools.training.vectors import SpacyVectors
 
 DIALOGUES = ("meld", "emorynlp", "dailydialog")
 """Corpora whose neighbouring rows were spoken one after the other."""
+
+MOST_LINES = 8
+"""Lines of one window, the newest among them."""
 
 UNKNOWN = 0
 """Row of the table for what has no vector; the vocabulary begins at 1."""
@@ -80,65 +84,144 @@ class WordBatch:
 
     rows: Tensor
     """(B, L) i64"""
-    label: Tensor
-    weight: Tensor
-    """(B,) f32: (mean / n)^0.5 of the line's class within its corpus"""
+    target: Tensor
+    """(B, C) f32 of `targets`: not normalised, zero where the corpus has no such class"""
     allowed: Tensor
     """(B, C) bool"""
 
 
-class WordWindows:
-    """Draws batches from the training lines."""
+@dataclass(frozen=True, slots=True)
+class Spoiling:
+    """How windows differ from clean single lines."""
 
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
+    alone: float = 0.45
+    """Share of windows with no earlier line."""
+    full: float = 0.2
+    """Share filled with earlier lines; the rest has one to three of them."""
+    plain: float = 0.5
+    cut: float = 0.15
+    """Share whose newest line is still being spoken."""
+    clean: float = 0.4
+    """Share without a recogniser's errors."""
+    lost: float = 0.12
+    """Words lost in the others."""
+    wrong: float = 0.03
+
+
+class WordWindows:
+    """Draws batches from the training lines; everything is index arithmetic on one flat array of rows."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        favour: Mapping[str, float] | None = None,
+        spoiling: Spoiling | None = None,
+    ) -> None:
+        """Args: favour: how often a corpus' lines are drawn, against 1."""
+        self.texts = texts
+        self._lines = texts.lines
+        self._spoiling = spoiling or Spoiling()
+        self._n_words = len(texts.vocabulary)
         self.marks = np.array([texts.vocabulary.index(m) + 1 for m in words.MARKS if m in texts.vocabulary])
         self.training = np.array([i for i, line in enumerate(texts.lines) if line.split == "train"])
-        self._allowed: dict[str, NDArray[np.bool_]] = {}
-        self._weight: dict[tuple[str, int], float] = {}
-        counts = Counter((texts.lines[i].corpus, texts.lines[i].label) for i in self.training)
-        for corpus in corpora.TEXT_CORPORA:
-            own = {label: n for (c, label), n in counts.items() if c == corpus}
-            self._allowed[corpus] = np.isin(np.arange(len(corpora.LABELS)), list(own))
-            mean = float(np.mean(list(own.values())))
-            self._weight |= {(corpus, label): (mean / n) ** 0.5 for label, n in own.items()}
-        self._by_corpus = {
-            c: np.array([i for i in self.training if texts.lines[i].corpus == c]) for c in corpora.TEXT_CORPORA
-        }
+        views = [*texts.rows, *(rows[~np.isin(rows, self.marks)] for rows in texts.rows)]
+        self._ends = np.cumsum([len(rows) for rows in views])
+        self._lengths = np.array([len(rows) for rows in views])
+        self._flat = np.concatenate([*views, np.zeros(1, np.int32)])
+        self._before = lines_before(texts.lines)
+        self._corpus = np.array([corpora.TEXT_CORPORA.index(line.corpus) for line in texts.lines])
+        self._by_corpus = [self.training[self._corpus[self.training] == c] for c in range(len(corpora.TEXT_CORPORA))]
+        self._target = targets(texts)
+        drawn = np.array([(favour or {}).get(line.corpus, 1.0) for line in texts.lines])[self.training]
+        self.chance = drawn / drawn.sum()
+
+    def rows(self, lines: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return (B, 40) rows of the table, newest last."""
+        size, how = len(lines), self._spoiling
+        plain = rng.random(size) < how.plain
+        depth = np.where(rng.random(size) < how.full / max(1.0 - how.alone, 1e-9), MOST_LINES, rng.integers(2, 5, size))
+        depth = np.where(rng.random(size) < how.alone, 1, depth)
+        back = np.arange(MOST_LINES)
+        strange = np.stack([rng.choice(self._by_corpus[c], MOST_LINES) for c in self._corpus[lines]])
+        said = np.where(back <= self._before[lines, None], lines[:, None] - back, strange)
+        said += len(self._lines) * plain[:, None]  # (B, MOST_LINES) lines of the view, newest first
+        lengths = self._lengths[said] * (back < depth[:, None])
+        ends = self._ends[said]
+        kept = np.ceil(lengths[:, 0] * rng.uniform(0.6, 1.0, size)).astype(np.int64)
+        cut = np.where((rng.random(size) < how.cut) & (lengths[:, 0] > 5), lengths[:, 0] - kept, 0)
+        lengths[:, 0] -= cut
+        ends[:, 0] -= cut
+        rows = self._flat[places(lengths, ends, len(self._flat) - 1)]
+        rate = np.where(rng.random(size) < how.clean, 0.0, 1.0)[:, None]
+        chance = rng.random(rows.shape)
+        wrong = rng.integers(1, self._n_words + 1, rows.shape)
+        rows = np.where((chance < how.wrong * rate) & (rows > 0), wrong, rows)
+        rows[(chance > 1.0 - how.lost * rate)] = UNKNOWN
+        return rows.astype(np.int64)
 
     def window(self, line: int, rng: np.random.Generator) -> NDArray[np.int32]:
         """Return up to 40 rows: the line, half of the time after earlier ones, with a recogniser's errors."""
-        rows = self._texts.rows[line]
-        if rng.random() < 0.15 and len(rows) > 5:
-            rows = rows[: int(rng.integers(3 * len(rows) // 5, len(rows)))]
-        corpus = self._texts.lines[line].corpus
-        parts = [rows]
-        for back in range(1, 1 + (int(rng.integers(1, 4)) if rng.random() < 0.5 else 0)):
-            near = line - back
-            follows = corpus in DIALOGUES and near >= 0 and self._texts.lines[near].corpus == corpus
-            if not (follows and self._texts.lines[near].split == "train"):
-                near = int(rng.choice(self._by_corpus[corpus]))
-            parts.insert(0, self._texts.rows[near])
-        rows = np.concatenate(parts)
-        if rng.random() < 0.5:
-            rows = rows[~np.isin(rows, self.marks)]
-        rows = rows[-contract.N_WORDS :].copy()
-        lost = rng.random(len(rows))
-        rows[lost < 0.08] = UNKNOWN
-        wrong = np.flatnonzero(lost > 0.98)
-        rows[wrong] = rng.integers(1, len(self._texts.vocabulary) + 1, len(wrong))
-        return rows
+        rows = self.rows(np.array([line]), rng)[0]
+        known = np.flatnonzero(rows)
+        return rows[known[0] if len(known) else len(rows) :].astype(np.int32)
 
-    def batch(self, size: int, rng: np.random.Generator) -> WordBatch:
-        """Return `size` windows, lines drawn evenly."""
-        chosen = rng.choice(self.training, size=size)
-        lines = [self._texts.lines[i] for i in chosen]
-        return WordBatch(
-            rows=newest_last([self.window(int(i), rng) for i in chosen]),
-            label=torch.tensor([line.label for line in lines]),
-            weight=torch.tensor([self._weight[line.corpus, line.label] for line in lines]),
-            allowed=torch.from_numpy(np.stack([self._allowed[line.corpus] for line in lines])),
-        )
+    def batches(self, size: int, n: int, rng: np.random.Generator) -> list[WordBatch]:
+        """Return `n` batches of windows of like length, which costs half of what mixed lengths would."""
+        chosen = rng.choice(self.training, size=size * n, p=self.chance)
+        rows = self.rows(chosen, rng)
+        widths = contract.N_WORDS - np.argmax(rows > 0, axis=1)
+        order = np.argsort(widths + rng.uniform(0.0, 4.0, len(widths)))
+        made = []
+        for part in rng.permutation(n):
+            held = order[part * size : (part + 1) * size]
+            lines = chosen[held]
+            target = torch.from_numpy(self._target[lines])
+            width = int(widths[held].max())
+            made.append(WordBatch(torch.from_numpy(rows[held][:, -width:]), target, target > 0))
+        return made
+
+
+def lines_before(lines: list[corpora.Line]) -> NDArray[np.int64]:
+    """Return how many training lines stand directly before each line of a dialogue corpus."""
+    before = np.zeros(len(lines), np.int64)
+    for i in range(1, len(lines)):
+        near = lines[i - 1]
+        if lines[i].corpus in DIALOGUES and near.corpus == lines[i].corpus and near.split == "train":
+            before[i] = before[i - 1] + 1
+    return before
+
+
+def places(lengths: NDArray[np.int64], ends: NDArray[np.int64], nothing: int) -> NDArray[np.int64]:
+    """Return (B, 40) places in a flat array of the newest 40 words of lines, newest last; `nothing` where none is left.
+
+    Args: lengths, ends: (B, lines) of each line in the flat array, newest line first.
+    """
+    age = np.arange(contract.N_WORDS - 1, -1, -1)
+    reached = np.cumsum(lengths, axis=1)
+    part = (age[None, :, None] >= reached[:, None, :]).sum(axis=-1)  # (B, 40): which line
+    inside = np.minimum(part, lengths.shape[1] - 1)
+    first = np.take_along_axis(reached - lengths, inside, axis=1)
+    place = np.take_along_axis(ends, inside, axis=1) - 1 - (age - first)
+    return np.where(part < lengths.shape[1], place, nothing)
+
+
+def class_weights(texts: Texts, hardness: float = 0.5) -> NDArray[np.float32]:
+    """Return (lines, C): (mean / n)^hardness of each class within the line's corpus, 0 for classes it has not."""
+    weights = np.zeros((len(corpora.TEXT_CORPORA), len(corpora.LABELS)), np.float32)
+    for (corpus, label), n in Counter((x.corpus, x.label) for x in texts.lines if x.split == "train").items():
+        weights[corpora.TEXT_CORPORA.index(corpus), label] = n
+    mean = weights.sum(axis=1, keepdims=True) / np.maximum((weights > 0).sum(axis=1, keepdims=True), 1)
+    weights = np.where(weights > 0, (mean / np.maximum(weights, 1.0)) ** hardness, 0.0).astype(np.float32)
+    return weights[[corpora.TEXT_CORPORA.index(line.corpus) for line in texts.lines]]
+
+
+def targets(texts: Texts, smoothing: float = 0.05) -> NDArray[np.float32]:
+    """Return (lines, C): the label, smoothed over what its corpus has, times class weights."""
+    weights = class_weights(texts)
+    allowed = weights > 0
+    hard = np.eye(len(corpora.LABELS), dtype=np.float32)[[line.label for line in texts.lines]]
+    soft = (1.0 - smoothing) * hard + smoothing * allowed / allowed.sum(axis=1, keepdims=True)
+    return (soft * weights).astype(np.float32)
 
 
 def newest_last(windows: list[NDArray[np.int32]]) -> Tensor:
