@@ -29,6 +29,10 @@ N_EMPTY: Final = 350
 EMPTY_COLUMNS: Final = contract.N_COLUMNS // 2
 """What is heard of a scene with nobody in it: 4 s."""
 
+CHUNK: Final = 512
+BATCH: Final = 32
+"""Scenes of pictures that are sorted by length, and that are heard at once."""
+
 EARLIEST_END_S: Final = 1.0
 """A voice has been heard for as long before a window of it is judged, or to its end."""
 
@@ -164,26 +168,44 @@ def build_deep(corpora_root: Path, folder: Path, n_copies: int, seed: int, weigh
             done.result()
 
 
+def shown(note: np.void, rng: augment.Rng, *, whole: bool) -> tuple[int, int]:
+    """Return the columns of a scene between which a window shows it."""
+    step = contract.LIVE_STEP_SAMPLES
+    n = int(note["columns"])
+    first, last = 0, min(n, EMPTY_COLUMNS)
+    if note["clip"] >= 0:
+        first, last = (
+            x // step for x in cut(int(note["on"]) * step, int(note["off"]) * step, n * step, rng, whole=whole)
+        )
+    last = max(last, 1)
+    return max(0, first, last - contract.N_COLUMNS), last
+
+
 @torch.inference_mode()
 def hear(trunk: SoundTrunk, scenes: pictures.Scenes, seed: list[int], *, whole: bool) -> Iterator[Item]:
-    """Yield the scenes of pictures as the trunk of `stream` hears them."""
-    step = contract.LIVE_STEP_SAMPLES
-    for at, note in enumerate(scenes.notes):
-        n = int(note["columns"])
-        rng = np.random.default_rng([*seed, at])
-        first, last = 0, min(n, EMPTY_COLUMNS)
-        if note["clip"] >= 0:
-            first, last = cut(int(note["on"]) * step, int(note["off"]) * step, n * step, rng, whole=whole)
-            first, last = first // step, last // step
-        last = max(last, 1)
-        first = max(first, last - contract.N_COLUMNS)
-        width = max(-(-(last - first) // GRID) * GRID, trunk.receptive_columns)
-        picture = np.zeros((1, contract.N_BANDS, width), np.float32)
-        begin = int(note["start"])
-        picture[0, :, width - (last - first) :] = scenes.columns[begin + first : begin + last].T / np.float32(255.0)
-        columns = np.arange(width)[None] >= width - (last - first)
-        f, mask = trunk(torch.from_numpy(picture), torch.from_numpy(columns))
-        yield f[0].T[mask[0]].numpy().astype(np.float16), int(note["clip"]), int(note["label"])
+    """Yield the scenes of pictures as the trunk of `stream` hears them, many of like length at a time."""
+    for chunk in np.array_split(np.arange(len(scenes.notes)), -(-len(scenes.notes) // CHUNK)):
+        windows = [shown(scenes.notes[i], np.random.default_rng([*seed, i]), whole=whole) for i in chunk]
+        order = np.argsort([last - first for first, last in windows], kind="stable")
+        found: dict[int, NDArray[np.float16]] = {}
+        for part in np.array_split(order, -(-len(order) // BATCH)):
+            longest = max(windows[i][1] - windows[i][0] for i in part)
+            # Room at the left for the fields of the oldest latents, as a whole picture has it.
+            width = min(-(-longest // GRID) * GRID + trunk.receptive_columns, contract.N_COLUMNS)
+            picture = np.zeros((len(part), contract.N_BANDS, width), np.float32)
+            columns = np.zeros((len(part), width), np.bool_)
+            for row, i in enumerate(part.tolist()):
+                first, last = windows[i]
+                begin = int(scenes.notes[chunk[i]]["start"])
+                picture[row, :, width - (last - first) :] = scenes.columns[begin + first : begin + last].T / np.float32(
+                    255
+                )
+                columns[row, width - (last - first) :] = True
+            f, mask = trunk(torch.from_numpy(picture), torch.from_numpy(columns))
+            for row, i in enumerate(part.tolist()):
+                found[i] = f[row].T[mask[row]].numpy().astype(np.float16)
+        for i, at in enumerate(chunk.tolist()):
+            yield found[i], int(scenes.notes[at]["clip"]), int(scenes.notes[at]["label"])
 
 
 def build_stream(trunk: SoundTrunk, folder: Path, n_copies: int, seed: int) -> None:
