@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from streamer.network import contract, registry
+from streamer.network.deep import HEARD_COLUMNS as N_COLUMNS
 from streamer.network.deep import Deep
 from streamer.network.sides import GRID, HEADS
 from tests.networks import inputs
@@ -25,7 +26,7 @@ def network() -> Deep:
 
 def given(batch: int = 2) -> list[Tensor]:
     arrays = inputs(batch, 5, registry.inputs_of(network()))
-    arrays[COLUMNS][:] = torch.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - N_HEARD
+    arrays[COLUMNS][:] = torch.arange(N_COLUMNS) >= N_COLUMNS - N_HEARD
     arrays[WORD_MASK][:] = torch.arange(contract.N_WORDS) >= 30
     starts = torch.linspace(150, 380, contract.N_WORDS)
     arrays[SPANS][:] = torch.stack((starts, starts + 10), dim=-1)
@@ -53,7 +54,7 @@ def test_shape_and_size() -> None:
 
 def test_cropping_to_the_valid_columns_changes_nothing() -> None:
     whole = given()
-    for n_columns in (N_HEARD, N_HEARD + GRID, 300):
+    for n_columns in (N_HEARD, N_HEARD + GRID, N_COLUMNS - GRID):
         cropped = list(whole)
         cropped[MELS] = whole[MELS][..., -2 * n_columns :]
         cropped[COLUMNS] = whole[COLUMNS][:, -n_columns:]
@@ -82,7 +83,7 @@ def test_a_missing_side_gives_finite_logits(gone: tuple[int, ...]) -> None:
 
 def test_a_part_of_four_columns_counts_as_its_valid_columns_do() -> None:
     arrays = given(1)
-    arrays[COLUMNS][:] = torch.arange(contract.N_COLUMNS) >= contract.N_COLUMNS - N_HEARD + 3
+    arrays[COLUMNS][:] = torch.arange(N_COLUMNS) >= N_COLUMNS - N_HEARD + 3
     with torch.inference_mode():
         latent, mask = network().sound(arrays[MELS], arrays[COLUMNS])
         frames = network().sound.encoder(arrays[MELS], arrays[COLUMNS])

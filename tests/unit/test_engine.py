@@ -11,7 +11,7 @@ from streamer.network.card import INPUT_SHAPES, Shapes, input_shapes
 from tests.networks import inputs, network, window
 
 STREAM = registry.inputs_of(network("stream"))
-DEEP = registry.inputs_of(network("deep"))
+DEEP = registry.inputs_of(network("deep", {"n_columns": contract.N_COLUMNS}))
 
 
 def test_a_window_is_fed_under_the_names_of_the_signature() -> None:

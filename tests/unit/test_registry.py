@@ -55,6 +55,12 @@ def test_a_card_that_does_not_fit_its_network_is_refused() -> None:
     assert "answers 1x6, its card says 1 heads and 7 labels" in refusal(seven, tensors)
 
 
+def test_deep_hears_as_many_columns_as_its_config_says() -> None:
+    assert registry.inputs_of(registry.create("deep", {}))["columns"] == (300,)
+    shapes = registry.inputs_of(registry.create("deep", {"n_columns": 200}))
+    assert (shapes["columns"], shapes["mels"]) == ((200,), (80, 400))
+
+
 def test_a_card_of_other_inputs_is_refused_before_the_network_runs() -> None:
     tensors = registry.tensors_of(network("stream"))
     made = replace(card("s", "stream", {}), labels=LABEL_SETS[1])
