@@ -161,7 +161,8 @@ def write(
     bare = registry.create(note.network, note.config)
     bare.load_state_dict(network.state_dict())
     folder = places.models / plan.name
-    note = paperfolder.write(folder, bare, note)
+    # The control is opened by tools/compare.py alone, which can export it; its ONNX file need not be shipped.
+    note = paperfolder.write(folder, bare, note, exported=not plan.settings.get("even"))
     print(f"written to {folder}")
     return note
 

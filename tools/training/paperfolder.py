@@ -35,12 +35,14 @@ def halved(network: nn.Module) -> None:
             network.state_dict()[name].copy_(torch.from_numpy(np.array(tensor)))
 
 
-def write(folder: Path, network: nn.Module, note: card.Card) -> card.Card:
-    """Write weights, ONNX file and card; the large weights of `network` are numbers of float16 already."""
+def write(folder: Path, network: nn.Module, note: card.Card, *, exported: bool = True) -> card.Card:
+    """Write weights, card, and the ONNX file if wanted; large weights of `network` are numbers of float16 already."""
     tensors = halves.halved(registry.tensors_of(network))
     note = checkpoint.write(folder, note, tensors)
-    exported = export.to_onnx(network, note.files[checkpoint.WEIGHTS_FILE].sha256)
-    return checkpoint.write(folder, note, tensors, halves.halved_onnx(exported))
+    if not exported:
+        return note
+    onnx = export.to_onnx(network, note.files[checkpoint.WEIGHTS_FILE].sha256)
+    return checkpoint.write(folder, note, tensors, halves.halved_onnx(onnx))
 
 
 def measure(folder: Path, note: card.Card, root: Path, shipped: Path) -> card.Card:
@@ -126,25 +128,30 @@ Sound and words go through a CNN each, and side by side into the same dense laye
 }
 
 BODY: Final = """
-A re-implementation from the paper's text: seed 1 of the row "{row}" of [the study](../../docs/study/README.md), in
-the *1-D* reading (sound as 200 channels over time), because two cores could not train the 2-D reading in the time
-(2.7 s a step against 0.09 s), for 750 steps of 32 clean clips with written lines joined by label. It was trained at
-50 ms between columns; the monitor's columns, one every 20 ms, are thinned inside the network to the nearest ones. Six
-answers: it does not know "none of the six", and is `unsure` under a confidence of {threshold} alone. Words have the
-vectors of `models/{vectors}`. The large weights are stored in half precision and computed with in single.
+A re-implementation from the paper's text: seed 1 of the row "{row}" of the study in `docs/study`, in the *1-D* reading
+(sound as 200 channels over time), because two cores could not train the 2-D reading in the time (2.7 s a step against
+0.09 s), for 750 steps of 32 clean clips with written lines joined by label. It was trained at 50 ms between columns;
+the monitor's columns, one every 20 ms, are thinned inside the network to the nearest ones. Six answers: it does not
+know "none of the six", and is `unsure` under a confidence of {threshold} alone. Words have the vectors of
+`models/{vectors}`. The large weights are stored in half precision and computed with in single.
 
-Trained with `{command}`. It is here to be compared with: `emostream --model {name}` runs it, but `stream` and `deep`
-hear better.
+It is here to be compared with, not to be listened with: `stream` and `deep` hear better. Trained with
+
+    {command}
 
 ## Licence and what it must not be used for
 
-{licence}. Do not use it to infer emotions at work or in education (prohibited in the European Union, AI Act Article
-5(1)(f)), for decisions about persons, for medical, legal or safety purposes, or on persons who have not been told
-(Article 50(3)).
+{licence}.
+
+Do not use it to infer emotions at work or in education (prohibited in the European Union, AI Act Article 5(1)(f)), for
+decisions about persons, for medical, legal or safety purposes, or on persons who have not been told (Article 50(3)).
 
 ## What it cannot do
 
 * It heard clean, acted voices, for a minute of training: noise, rooms and telephones throw it off (see the second row).
+* It was trained on clips cut to their voice, the newest sound last, and its dense layers know places: silence after the
+  voice throws it off, as the distance between whole recordings (sound alone) and cut ones (synthetic pairs, sound
+  alone) shows.
 * Every window gets an emotion or `unsure`; silence, music and neutral talk were never shown to it.
 * What someone sounds like or says is not what they feel. Culture, illness, tiredness and irony mislead it.
 * No corpus pairs emotional words with an emotional voice: sounds and texts were joined by label. Figures on such pairs
@@ -181,7 +188,6 @@ def readme(note: card.Card) -> str:
     sound, words = (note.figures[f"{side} alone, emostream evaluate"] for side in ("sound", "words"))
     columns = {"n": "n", "uar": "uar", "ci95": "95 %"}
     body = BODY.format(
-        name=note.name,
         row=ROWS[kind],
         threshold=note.threshold,
         vectors=note.vectors.name if note.vectors else "",
