@@ -122,7 +122,7 @@ def test_what_is_kept_is_not_measured_again_and_what_others_measured_stays(bench
     told = tool.write_figures(folder, again).figures
     assert told["cross corpus"]["mean"] == {"uar_own": 0.6}
     tool.render(folder)
-    assert "| nemo | 3 | 0.500 | 0.40 to 0.60 | – |\n" in (folder / "README.md").read_text()
+    assert "| nemo | 3 | – | 0.500 | 0.40 to 0.60 | – | – |\n" in (folder / "README.md").read_text()
     rewrite_card(folder, threshold=0.2)  # another model: nothing of the last one may stay
     assert tool.measured(bench, only_kept=True).keys() == {"speed", "limit"}
     assert "cross corpus" not in tool.write_figures(folder, {}).figures

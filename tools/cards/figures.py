@@ -21,6 +21,8 @@ OF_WORDS: Final = (
 OF_PAIRS: Final = ("n", "n_neutral", "uar", "ci95", "uar7_own", "weighted_f1", "ece", "ece7")
 OF_JOINED: Final = ("recordings", "minutes", "episodes", "time_to_first_correct_s", "flips_per_minute",
                     "false_flips_per_minute", "false_alarms_per_hour", "accuracy_over_hops")  # fmt: skip
+LEFT_OUT: Final = ("uar_own", "uar_own_no_adaptation", "uar_own_emotions", "ece")
+"""Of a corpus left out of training: recall of its classes with neutral and of the six alone, calibration error."""
 CURVES: Final = ("reliability", "risk_coverage", "risk_coverage_7")
 
 Documents = Mapping[str, Mapping[str, Any]]
@@ -71,7 +73,7 @@ def gender_gap(by_gender: Mapping[str, float]) -> float | None:
 def left_out(cross: Mapping[str, Any]) -> dict[str, float]:
     """Return the means over the corpora of what was measured on each with a network that never met it."""
     rows = [row for row in (cross.get("left out") or {}).values() if isinstance(row, Mapping)]
-    names = [name for name in ("uar_own", "uar", "ece") if rows and all(row.get(name) is not None for row in rows)]
+    names = [name for name in LEFT_OUT if rows and all(row.get(name) is not None for row in rows)]
     return {name: round(sum(row[name] for row in rows) / len(rows), DIGITS) for name in names}
 
 

@@ -17,7 +17,7 @@ def readme(card: Card, folder: str) -> str:
     found = card.figures
     sections = (
         opening(card, folder), licences.section(card), not_able(card), reached(card), voices.sound(found),
-        voices.noise(found), voices.calibration(found, card.threshold), voices.adaptation(card), voices.crossing(found),
+        voices.noise(found), voices.calibration(found, card.threshold), voices.adaptation(card), voices.crossing(card),
         others.words(found), others.pairs(found), others.joined(found), others.alarms(found),
         others.speed(found, folder), training(card), commands(found),
     )  # fmt: skip

@@ -65,3 +65,17 @@ PAIRED: Final = (
     "**Synthetic pairs, optimistic**: each test clip is joined with a test line of the same label, so voice and "
     "words are two independent witnesses of it, which real speech never offers. The words are spread over the clip."
 )  # fmt: skip
+
+CROSSED: Final = {
+    "deep": (
+        "The head was trained anew without the corpus and tested on all clips of its training split, each speaker's in "
+        "random order; the encoder under it is Whisper's and met none of them. Figures of the training program "
+        "(`left-out-deep.json`), not of `emostream evaluate`: a network for each corpus is not shipped."
+    ),
+    "stream": (
+        "The head was trained anew without the corpus and tested on all clips of its training split, each speaker's in "
+        "random order. **These figures flatter**: the layers under the head, and `deep` that taught them, had met the "
+        "corpus. Figures of the training program (`left-out-stream.json`), not of `emostream evaluate`."
+    ),
+}  # fmt: skip
+"""What leaving a corpus out means, by network."""

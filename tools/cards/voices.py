@@ -109,17 +109,20 @@ def harm(document: Mapping[str, Any]) -> str:
     return "\n" + grid(heads, rows) + "\nBy `python tools/measure_adaptation.py`.\n"
 
 
-def crossing(found: Mapping[str, Any]) -> str:
+def crossing(card: Card) -> str:
     """Return what is left on a corpus that nothing was trained on."""
-    cross = found.get("cross corpus") or {}
-    rows = [[name, str(row.get("n", "–")), n(row.get("uar_own")), ends(row.get("ci95")), n(row.get("ece"))]
-            for name, row in (cross.get("left out") or {}).items()]  # fmt: skip
+    cross = card.figures.get("cross corpus") or {}
+    mean = {"mean": cross["mean"]} if cross.get("mean") else {}
+    rows = [
+        [name, str(row.get("n", "")), n(row.get("uar_own_emotions")), n(row.get("uar_own")), ends(row.get("ci95")),
+         n(row.get("uar_own_no_adaptation")), n(row.get("ece"))]
+        for name, row in {**(cross.get("left out") or {}), **mean}.items()
+    ]  # fmt: skip
     if not rows:
         return ""
-    mean = cross.get("mean") or {}
-    rows.append(["mean", "", n(mean.get("uar_own")), "", n(mean.get("ece"))])
-    told = cross.get("note") or "Trained anew without the corpus, then tested on it; recall of the classes that it has."
-    text = f"## Corpora never met\n\n{told}\n\n" + grid(("left out", "n", "UAR own", "95 %", "ECE"), rows)
+    heads = ("left out", "n", "UAR own", "with neutral", "95 %", "with neutral, no adaptation", "ECE")
+    told = cross.get("note") or texts.CROSSED.get(card.network, "Trained anew without the corpus, then tested on it.")
+    text = f"## Corpora never met\n\n{told}\n\n" + grid(heads, rows)
     matrix = cross.get("matrix") or {}
     tests = list(dict.fromkeys(name for row in matrix.values() for name in row))
     cells = [[name, *(n(_number(row.get(test))) for test in tests)] for name, row in matrix.items()]
