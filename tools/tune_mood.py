@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--model", default="stream", help="whose estimates are folded")
     parser.add_argument("--split", default="valid", help="never one that figures are told of")
     parser.add_argument("--joins", type=int, default=1, help="recordings of each kind of every speaker")
+    parser.add_argument("--most-speakers", type=int, help="of each corpus; without it all")
     parser.add_argument("--most-clips", type=int, default=recordings.MOST_CLIPS, help="of one speaker in a recording")
     parser.add_argument("--hop-columns", type=int, default=contract.DEFAULT_HOP_COLUMNS, help="of 20 ms each")
     parser.add_argument("--seed", type=int, default=0, help="of the recordings and the rules")
@@ -55,7 +56,8 @@ def listened(given: argparse.Namespace) -> list[Heard]:
     rules = listening.Rules(windows=WindowRules(hop_columns=given.hop_columns))
     with Ears(given.model, rules) as ears:
         memory = Memory(ears, given.model, given.work, rules)
-        for one in recordings.recordings(given.corpora, given.split, given.joins, given.seed, given.most_clips):
+        size = recordings.Size(given.joins, given.most_speakers, given.most_clips)
+        for one in recordings.recordings(given.corpora, given.split, given.seed, size):
             found.append(memory.hear(one.kind, one.corpus, one.joined))
             print(f"{one.kind} {one.speaker}: {found[-1].length / 16_000:.0f} s", file=sys.stderr)
     return found

@@ -125,8 +125,8 @@ def test_recordings_of_a_corpus_are_the_same_for_the_same_seed(tmp_path: Path) -
     first, *empty = sorted(tmp_path.glob("*/manifest.csv"), key=lambda path: -path.stat().st_size)
     for path in empty:
         path.unlink()
-    made = list(recordings.recordings(tmp_path, "valid", 2, 0))
-    again = list(recordings.recordings(tmp_path, "valid", 2, 0))
+    made = list(recordings.recordings(tmp_path, "valid", 0, recordings.Size(joins=2)))
+    again = list(recordings.recordings(tmp_path, "valid", 0, recordings.Size(joins=2)))
     assert {one.corpus for one in made} == {first.parent.name}
     assert {one.kind for one in made} == set(choice.KINDS)
     assert {bool(one.joined.words) for one in made} == {True, False}

@@ -40,6 +40,18 @@ CALM: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much is made."""
+
+    joins: int = 1
+    """Recordings of each kind of every speaker."""
+    speakers: int | None = None
+    """At most so many of each corpus; None: all."""
+    clips: int = MOST_CLIPS
+    """At most so many of a speaker in one recording."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One recording and where it comes from."""
 
@@ -49,8 +61,8 @@ class Recording:
     joined: Joined
 
 
-def recordings(corpora: Path, split: str, joins: int, seed: int, most_clips: int = MOST_CLIPS) -> Iterator[Recording]:
-    """Yield `joins` recordings of each kind of every speaker of the split who has emotions to show.
+def recordings(corpora: Path, split: str, seed: int, size: Size = Size()) -> Iterator[Recording]:
+    """Yield recordings of each kind of the speakers of the split who have emotions to show.
 
     The same seed gives the same sound.
     """
@@ -62,10 +74,10 @@ def recordings(corpora: Path, split: str, joins: int, seed: int, most_clips: int
         by_speaker: dict[str, list[manifest.Row]] = {}
         for row in manifest.of_split(read, split):
             by_speaker.setdefault(row.speaker, []).append(row)
-        for number, (speaker, rows) in enumerate(by_speaker.items()):
-            for turn in range(joins):
+        for number, (speaker, rows) in enumerate(list(by_speaker.items())[: size.speakers]):
+            for turn in range(size.joins):
                 rng = np.random.default_rng([seed, place, number, turn])
-                clips = _clips(rows, most_clips, rng)
+                clips = _clips(rows, size.clips, rng)
                 if rng.random() < WORDED:
                     clips = [_worded(clip, lines, rng) for clip in clips]
                 if len(clips) >= FEWEST_CLIPS:
