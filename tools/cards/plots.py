@@ -33,7 +33,7 @@ def noise(curves: Mapping[str, Mapping[str, Mapping[str, Any]]], clean: float, p
         axes.set_ylim(0.0, 1.0)
         axes.set_xlabel("speech over noise (dB)")
         axes.set_ylabel("mean recall of six (UAR)")
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
         _save(figure, path)
 
 

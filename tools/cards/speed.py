@@ -17,6 +17,8 @@ from streamer.network import checkpoint, contract
 from streamer.records import Samples, Window
 
 LENGTHS_S: Final = (2.0, 4.0, 8.0)
+APART_S: Final = 10.0
+"""Between the beginnings of these windows in the recording."""
 HOPS_S: Final = 12.0
 """Sound whose windows, one hop apart from the first full one on, are timed one after another."""
 ROUNDS: Final = 25
@@ -63,13 +65,14 @@ def _contender(name: str, models: Sequence[Path], sound: Samples) -> Contender:
     said = examples.spoken_tokens(LINE, plain=False) if folder else []
     vectors = WordVectors.load(folder)
 
-    def windows(length_s: float) -> list[Window]:
-        heard = sound[: round(length_s * contract.STREAM_RATE_HZ)]
+    def windows(length_s: float, first_s: float) -> list[Window]:
+        first, n = round(first_s * contract.STREAM_RATE_HZ), round(length_s * contract.STREAM_RATE_HZ)
+        heard = sound[first : first + n]
         hop, mels = contract.DEFAULT_HOP_COLUMNS, classifier.wants_mels
         return list(examples.windows_of(heard, said, vectors, hop, with_mels=mels))
 
-    each = {length: windows(length)[0] for length in LENGTHS_S}
-    return Contender(classifier, each, {length: [] for length in LENGTHS_S}, windows(HOPS_S))
+    each = {length: windows(length, APART_S * i)[0] for i, length in enumerate(LENGTHS_S)}
+    return Contender(classifier, each, {length: [] for length in LENGTHS_S}, windows(HOPS_S, 0.0))
 
 
 def _take_turn(one: Contender, *, counts: bool) -> None:
