@@ -68,7 +68,7 @@ class ExpertWordEncoder(nn.Module):
         self.base = nn.Parameter(torch.zeros(n_shares - 1))
         # How much a word counts at each distance from the newest.
         self.recency = nn.Parameter(torch.ones(contract.N_WORDS))
-        self._n_experts, self._n_classes, self._n_heads = n_experts, n_classes, n_heads
+        self._n_experts, self._n_heads = n_experts, n_heads
 
     def all_shares(self, words: Tensor) -> Tensor:
         """Return (B, shares, L) of words (B, E, L), zero where masked; a pair's shares stand at its newer word."""
@@ -84,7 +84,8 @@ class ExpertWordEncoder(nn.Module):
         counted = self.recency[-mask.shape[-1] :] * mask  # (B, L)
         total = (shares[:, :-1] * counted[:, None]).sum(dim=-1)
         length = (shares[:, -1] * counted.square()).sum(dim=-1).clamp(min=1.0).sqrt()
-        logits = (total / length[:, None] + self.base).unflatten(1, (self._n_experts, self._n_classes + 1))
+        logits = total / length[:, None] + self.base
+        logits = torch.stack(logits.chunk(self._n_experts, dim=1), dim=1)  # (B, experts, classes + 1)
         said = torch.log_softmax(logits[..., :-1], dim=2)  # (B, experts, classes)
         kind = torch.log_softmax(logits[..., -1:], dim=1)  # (B, experts, 1)
         return torch.logsumexp(said + kind, dim=1)
@@ -92,8 +93,9 @@ class ExpertWordEncoder(nn.Module):
     def beside(self, latent: Tensor, evidence: Tensor, mask: Tensor) -> Tensor:
         """Return (B, W, L): every word's latent vector and, where a word is, the evidence, parted among the heads."""
         slots = functional.pad(evidence * SLOT_SCALE, (0, N_SLOTS - evidence.shape[1]))
-        slots = slots.unflatten(1, (self._n_heads, -1))[..., None] * mask[:, None, None]  # (B, heads, slots / heads, L)
-        return torch.cat((latent.unflatten(1, (self._n_heads, -1)), slots), dim=2).flatten(1, 2)
+        said = slots[..., None] * mask[:, None]  # (B, slots, L)
+        parts = zip(latent.chunk(self._n_heads, dim=1), said.chunk(self._n_heads, dim=1), strict=True)
+        return torch.cat([part for pair in parts for part in pair], dim=1)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """(B, E, L), (B, L) -> (B, W, L), zero where masked."""

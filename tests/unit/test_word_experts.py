@@ -72,6 +72,7 @@ def test_the_network_finds_the_shares_that_the_experts_gave(n_pairs: int) -> Non
     said = rows()
     with torch.no_grad():
         words = torch.from_numpy(table)[torch.from_numpy(said)].transpose(1, 2)
+        assert isinstance(half.words, ExpertWordEncoder)
         found = half.words.all_shares(words)
     np.testing.assert_allclose(found.numpy(), wordjoin.all_shares(told, said), atol=1e-4)
 
@@ -98,6 +99,7 @@ def test_the_half_answers_with_the_mean_of_both() -> None:
     wordjoin.mix(half, old, told, windows, trust=0.6)
     said = torch.from_numpy(windows)
     with torch.no_grad():
+        assert isinstance(half.words, ExpertWordEncoder)
         evidence = half.words.evidence(torch.from_numpy(wordjoin.all_shares(told, windows)), said > 0)
         mean = 0.4 * torch.log_softmax(old(said), dim=1) + 0.6 * evidence
         found = Reader(half, torch.from_numpy(table)).eval()(said)
@@ -155,7 +157,10 @@ def test_experts_know_their_own_kind_and_the_pair_that_tells() -> None:
     texts = Texts(list("abcdef"), np.zeros((7, contract.WORD_DIMS), np.float32), said, lines)
     told = wordexperts.fit(texts, np.array([6]), n_pairs=2)
     n_classes = len(corpora.LABELS)
-    sad_over_happy = lambda shares, kind: shares[kind * (n_classes + 1) + 2] - shares[kind * (n_classes + 1)]  # noqa: E731
+
+    def sad_over_happy(shares: np.ndarray, kind: int) -> float:
+        return float(shares[kind * (n_classes + 1) + 2] - shares[kind * (n_classes + 1)])
+
     assert sad_over_happy(told.word_shares[1], 0) < -0.1
     assert sad_over_happy(told.word_shares[2], 0) > 0.1
     assert len(told.pairs) == 2

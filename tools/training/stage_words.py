@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,10 +30,23 @@ class WordHalf(nn.Module):
         self.word_head = nn.Linear(summary, len(corpora.LABELS))
 
 
+class HasWords(Protocol):
+    """A network with a word half."""
+
+    @property
+    def words(self) -> WordEncoder | ExpertWordEncoder: ...  # noqa: D102
+    @property
+    def word_pooling(self) -> Pooling: ...  # noqa: D102
+    @property
+    def word_summary(self) -> Summary: ...  # noqa: D102
+    @property
+    def word_head(self) -> nn.Linear: ...  # noqa: D102
+
+
 class Reader(nn.Module):
     """The word half of a network behind its table of vectors."""
 
-    def __init__(self, network: nn.Module, table: Tensor, dropout: float = 0.25) -> None:
+    def __init__(self, network: HasWords, table: Tensor, dropout: float = 0.25) -> None:
         """Args: network: with words, word_pooling, word_summary and word_head."""
         super().__init__()
         self.table = nn.Embedding(table.shape[0], table.shape[1], padding_idx=0, _weight=table)
@@ -49,7 +63,8 @@ class Reader(nn.Module):
     def answer(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """(B, L, E), (B, L) -> logits (B, C)."""
         e = self.words(vectors.transpose(1, 2), mask)
-        return self.head(self.summary(self.pooling(e, mask)))  # type: ignore[no-any-return]
+        logits: Tensor = self.head(self.summary(self.pooling(e, mask)))
+        return logits
 
 
 def cross_entropy(logits: Tensor, target: Tensor, allowed: Tensor) -> Tensor:

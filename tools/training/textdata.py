@@ -163,7 +163,7 @@ class WordWindows:
         """Return up to 40 rows: the line, half of the time after earlier ones, with a recogniser's errors."""
         rows = self.rows(np.array([line]), rng)[0]
         known = np.flatnonzero(rows)
-        return rows[known[0] if len(known) else len(rows) :].astype(np.int32)
+        return np.asarray(rows[known[0] if len(known) else len(rows) :], np.int32)
 
     def batches(self, size: int, n: int, rng: np.random.Generator) -> list[WordBatch]:
         """Return `n` batches of windows of like length, which costs half of what mixed lengths would."""
@@ -221,7 +221,7 @@ def targets(texts: Texts, smoothing: float = 0.05) -> NDArray[np.float32]:
     allowed = weights > 0
     hard = np.eye(len(corpora.LABELS), dtype=np.float32)[[line.label for line in texts.lines]]
     soft = (1.0 - smoothing) * hard + smoothing * allowed / allowed.sum(axis=1, keepdims=True)
-    return (soft * weights).astype(np.float32)
+    return np.asarray(soft * weights, np.float32)
 
 
 def newest_last(windows: list[NDArray[np.int32]]) -> Tensor:

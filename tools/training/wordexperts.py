@@ -6,6 +6,7 @@ The kinds are mixed by the guess, so that at run time nobody has to say where th
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ HARDNESS = 1.0
 """Inverse strength of the penalty; every line is seen twice, with marks and without."""
 
 Floats = NDArray[np.float32]
-Matrix = sparse.csr_matrix
+Matrix: TypeAlias = Any
+"""A csr_matrix; scipy says nothing about its types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,14 @@ def counted(lists: list[NDArray[np.int64]], known: NDArray[np.int64]) -> Matrix:
 
 def normalised(counts: Matrix, rarity: Floats) -> Matrix:
     """Return TF-IDF rows of length 1: every count times its rarity."""
-    length = np.sqrt(np.maximum(counts @ rarity**2, 1.0))
+    length: Floats = np.sqrt(np.maximum(counts @ rarity**2, 1.0))
     return (sparse.diags_array(1.0 / length) @ counts @ sparse.diags_array(rarity)).tocsr().astype(np.float32)
 
 
 def rarity_of(counts: Matrix) -> Floats:
     """Return log((1 + lines) / (1 + lines with it)) + 1 for each column."""
     lines, standing = counts.shape[0], np.asarray((counts > 0).sum(axis=0)).ravel()
-    return (np.log((1.0 + lines) / (1.0 + standing)) + 1.0).astype(np.float32)
+    return np.asarray(np.log((1.0 + lines) / (1.0 + standing)) + 1.0, np.float32)
 
 
 def dense(bag: Matrix, labels: NDArray[np.int64], weights: Floats, n_classes: int, hardness: float) -> Floats:
@@ -98,7 +100,9 @@ def regressions(texts: Texts, lines: NDArray[np.int64], bag: Matrix) -> Floats:
     for k in range(len(KINDS)):
         own = np.tile(kind == k, 2)
         found[:, k, :n_labels] = dense(bag[own], np.tile(labels, 2)[own], np.tile(weights, 2)[own], n_labels, HARDNESS)
-    found[:, :, n_labels] = dense(bag, np.tile(kind, 2), np.ones(2 * len(lines)), len(KINDS), 2.0 * HARDNESS)
+    found[:, :, n_labels] = dense(
+        bag, np.tile(kind, 2), np.ones(2 * len(lines), np.float32), len(KINDS), 2.0 * HARDNESS
+    )
     return found
 
 

@@ -4,6 +4,8 @@ The network works on (B, C, L) so that it can be exported and cached; many short
 cheaper as (B, L, C), with each word of a batch led in once however often it is said.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,18 +13,24 @@ from torch.nn import functional
 from streamer.network.pooling import FAR_BELOW, Block, ColumnNorm, Pooling
 from streamer.network.words import WordEncoder
 
+if TYPE_CHECKING:
+    from tools.training.stage_words import Reader
 
-def answer(reader: nn.Module, rows: Tensor) -> Tensor:
+
+def answer(reader: "Reader", rows: Tensor) -> Tensor:
     """(B, L) rows of the table -> logits (B, C), as `reader(rows)` says where nothing is dropped at random."""
     mask = rows > 0
+    assert isinstance(reader.words, WordEncoder), "experts are fitted, not trained"
     latent = encoded(reader.words, entered(reader, rows), mask)
-    return reader.head(reader.summary(pooled(reader.pooling, latent, mask)))  # type: ignore[no-any-return]
+    logits: Tensor = reader.head(reader.summary(pooled(reader.pooling, latent, mask)))
+    return logits
 
 
-def entered(reader: nn.Module, rows: Tensor) -> Tensor:
+def entered(reader: "Reader", rows: Tensor) -> Tensor:
     """Return (B, L, W), the words led into the latent space; what dropout takes from a word it takes in all places."""
     said, place = torch.unique(rows, return_inverse=True)
-    vectors = reader.dropout(reader.table(said))
+    assert isinstance(reader.words, WordEncoder), "experts are fitted, not trained"
+    vectors: Tensor = reader.dropout(reader.table(said))
     return functional.embedding(place, pointwise(reader.words.enter, vectors))
 
 
@@ -31,6 +39,7 @@ def encoded(words: WordEncoder, x: Tensor, mask: Tensor) -> Tensor:
     kept = mask[..., None].to(x.dtype)
     x = functional.gelu(x) * kept
     for block in words.blocks:
+        assert isinstance(block, Block)
         x = convolved(block, x) * kept
     return normed(words.norm, x) * kept
 
@@ -49,7 +58,9 @@ def convolved(block: Block, x: Tensor) -> Tensor:
     """`Block` of width three with padding, on channels that are last."""
     before, here, after = block.across.weight[:, 0].unbind(dim=1)
     wide = functional.pad(x, (0, 0, 1, 1))
-    across = wide[:, :-2] * before + x * here + wide[:, 2:] * after + block.across.bias
+    across = wide[:, :-2] * before + x * here + wide[:, 2:] * after
+    if block.across.bias is not None:
+        across = across + block.across.bias
     return x + pointwise(block.down, functional.gelu(pointwise(block.up, normed(block.norm, across))))
 
 

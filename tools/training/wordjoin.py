@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamer.network import contract
+from streamer.network.pooling import Summary
 from streamer.network.words import N_SLOTS, SLOT_SCALE, ExpertWordEncoder, WordEncoder
 from tools.training import loop, stage_words, wordexperts, wordfast
 from tools.training.stage_words import Reader, WordHalf
@@ -57,6 +58,7 @@ class Layout:
 
 def table_of(trained: Reader, experts: Mapping[str, wordexperts.Experts], seed: int) -> tuple[Floats, Layout]:
     """Return the table (1 + words, 300) for all networks, and its layout."""
+    assert isinstance(trained.words, WordEncoder)
     with torch.no_grad():
         led = (trained.table.weight @ trained.words.enter.weight[..., 0].t()).numpy()
     code = np.random.default_rng(seed).choice((-1.0, 1.0), (len(led), N_CODES))
@@ -80,6 +82,7 @@ def joined(
 ) -> WordHalf:
     """Return the half of network `name` on that table, everything set but its summary and head."""
     old = trained.words
+    assert isinstance(old, WordEncoder)
     words = ExpertWordEncoder(old.channels + N_SLOTS, len(old.blocks), len(experts.pairs))
     half = WordHalf(words, summary)
     units = torch.from_numpy(layout.units)
@@ -88,7 +91,7 @@ def joined(
             values.zero_()
         _select(words.encoder.enter, layout.latent, units)
         _select(words.shares, layout.shares[name], units)
-        words.encoder.enter.bias.copy_(old.enter.bias)
+        _copy(words.encoder.enter.bias, old.enter.bias)
         words.encoder.blocks.load_state_dict(old.blocks.state_dict())
         words.encoder.norm.load_state_dict(old.norm.state_dict())
         base = experts.base.reshape(len(wordexperts.KINDS), -1).copy()
@@ -100,7 +103,7 @@ def joined(
             _select(words.codes, layout.codes, units)
             pair = np.stack([table[experts.pairs[:, i], layout.codes] for i in (0, 1)], axis=2)
             words.pairs.weight.copy_(torch.from_numpy(pair * (2.0 / SLACK)))
-            words.pairs.bias.fill_(-(MATCH - SLACK) * 2.0 / SLACK)
+            words.pairs.bias.fill_(-(MATCH - SLACK) * 2.0 / SLACK)  # type: ignore[union-attr]  # it has one
             words.pair_shares.weight.copy_(torch.from_numpy(experts.pair_shares.T[..., None].copy()))
         _widen(half, trained, words.encoder.channels)
     return half
@@ -110,6 +113,13 @@ def _select(layer: nn.Conv1d, where: slice, units: Tensor) -> None:
     """Let a layer copy some numbers of a row."""
     n = where.stop - where.start
     layer.weight[:n, where, 0] = torch.diag(units[where])
+
+
+def _copy(to: Tensor | None, values: Tensor | None) -> None:
+    """Copy a bias, which torch says may be missing."""
+    assert to is not None
+    assert values is not None
+    to.copy_(values)
 
 
 def places_among_heads(n_latent: int, n_heads: int) -> Tensor:
@@ -124,7 +134,7 @@ def _widen(half: WordHalf, trained: Reader, n_latent: int) -> None:
     at = places_among_heads(n_latent, old.distance.shape[0])
     new.score_in.weight.zero_()
     new.score_in.weight[:, at] = old.score_in.weight
-    new.score_in.bias.copy_(old.score_in.bias)
+    _copy(new.score_in.bias, old.score_in.bias)
     new.score_out.load_state_dict(old.score_out.state_dict())
     new.distance.copy_(old.distance)
     new.slope.fill_(-20.0)
@@ -146,6 +156,7 @@ def all_shares(experts: wordexperts.Experts, rows: NDArray[np.int64]) -> Floats:
 @torch.no_grad()
 def latent_of(trained: Reader, windows: NDArray[np.int64]) -> Tensor:
     """Return (N, 3 latent), what the trained half's pooling makes of windows (N, 40)."""
+    assert isinstance(trained.words, WordEncoder)
     parts = []
     order = np.argsort(-np.argmax(windows > 0, axis=1), kind="stable")
     for part in np.array_split(windows, len(windows) // 256 + 1):
@@ -160,12 +171,19 @@ def pooled_beside(half: WordHalf, pooled: Tensor, evidence: Tensor, mask: Tensor
     """Return what the wider pooling would, (N, 3 W): the evidence is the same for every word that is there."""
     said = functional.pad(evidence * SLOT_SCALE, (0, N_SLOTS - evidence.shape[1])) * mask.any(dim=1, keepdim=True)
     n_heads = half.word_pooling.distance.shape[0]
-    slots = said.unflatten(1, (n_heads, -1))
+    slots = said.unflatten(1, (n_heads, -1))  # type: ignore[no-untyped-call]
     parts = []
     for kind, values in enumerate(pooled.chunk(3, dim=1)):
         beside = torch.full_like(slots, 0.01) if kind == 1 else slots
-        parts.append(torch.cat((values.unflatten(1, (n_heads, -1)), beside), dim=2).flatten(1, 2))
+        parts.append(torch.cat((values.unflatten(1, (n_heads, -1)), beside), dim=2).flatten(1, 2))  # type: ignore[no-untyped-call]
     return torch.cat(parts, dim=1)
+
+
+def _layers(summary: Summary) -> tuple[nn.LayerNorm, nn.Linear]:
+    norm, linear = summary.layers[0], summary.layers[2]
+    assert isinstance(norm, nn.LayerNorm)
+    assert isinstance(linear, nn.Linear)
+    return norm, linear
 
 
 @torch.no_grad()
@@ -178,6 +196,7 @@ def mix(
     `windows` (N, 40).
     The trained summary stands first; each class has two units more, x and -x, whose GELU differ by just x.
     """
+    assert isinstance(half.words, ExpertWordEncoder)
     mask = torch.from_numpy(windows > 0)
     evidence = half.words.evidence(torch.from_numpy(all_shares(experts, windows)), mask)
     narrow = latent_of(trained, windows)
@@ -187,8 +206,8 @@ def mix(
     own = places_among_heads(n_pooled // 3 - N_SLOTS, n_heads)
     latent = torch.cat([own + kind * (n_pooled // 3) for kind in range(3)])
     slots = places_of_slots(n_pooled // 3, n_heads)[: evidence.shape[1]]
-    old_norm, old_linear = trained.summary.layers[0], trained.summary.layers[2]
-    norm, linear = half.word_summary.layers[0], half.word_summary.layers[2]
+    old_norm, old_linear = _layers(trained.summary)
+    norm, linear = _layers(half.word_summary)
     spread = (wide.var(dim=1, correction=0) + 1e-5).sqrt()
     ratio = float((spread / (narrow.var(dim=1, correction=0) + 1e-5).sqrt()).mean())
     moved = float(((wide.mean(dim=1) - narrow.mean(dim=1)) / spread).mean())
