@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
     parser.add_argument("--quick", action="store_true", help=f"at most {measures.QUICK_ROWS} rows of everything")
+    parser.add_argument("--same-code", action="store_true", help="what other code measured counts: it does the same")
     parser.add_argument("--kept", action="store_true", help="only what is kept in --work; measure nothing")
     parser.add_argument("--render", action="store_true", help="write README and drawings from the card alone")
     given = parser.parse_args()
@@ -50,7 +51,7 @@ def main() -> None:
         found = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in brought.items() if path}
         bench = Bench(
             corpora=given.corpora, work=given.work, models=(given.models, *places.model_folders()), model=given.model,
-            split=given.split, seed=given.seed, quick=given.quick,
+            split=given.split, seed=given.seed, quick=given.quick, same_code=given.same_code,
         )  # fmt: skip
         write_figures(folder, measured(bench, only_kept=given.kept) | found)
     render(folder)

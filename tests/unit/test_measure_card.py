@@ -119,6 +119,7 @@ def test_what_is_kept_is_not_measured_again_and_what_others_measured_stays(bench
     again = tool.measured(bench, only_kept=True)
     tool.write_figures(folder, {**again, "cross corpus": left_out})
     assert {path.name: path.stat().st_mtime_ns for path in (bench.work / "evaluations").iterdir()} == before
+    assert tool.measured(replace(bench, same_code=True), only_kept=True) == again
     told = tool.write_figures(folder, again).figures
     assert told["cross corpus"]["mean"] == {"uar_own": 0.6}
     tool.render(folder)
@@ -197,3 +198,13 @@ def test_paragraphs_are_wrapped_and_nothing_else() -> None:
     assert f"| {long} |" in told
     assert long in told
     assert f"* {long}" in told
+
+
+def test_what_other_code_measured_counts_only_where_asked(
+    bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [one for one in measures.measures(bench) if one.group == "telephone"]
+    (made,) = measures.run(bench, wanted).values()
+    monkeypatch.setattr(measures, "CODE", ("streamer/mood.py",))
+    assert measures.run(bench, wanted, only_kept=True) == {}
+    assert measures.run(replace(bench, same_code=True), wanted, only_kept=True) == {"telephone": made}
