@@ -126,6 +126,7 @@ def test_masked_words_say_nothing_to_experts_and_the_newest_is_last() -> None:
         whole = half.words(words, mask)
         torch.testing.assert_close(half.words(torch.where(mask[:, None], words, torch.nan), mask), whole)
         torch.testing.assert_close(half.words(words[..., -8:], mask[:, -8:]), whole[..., -8:], atol=1e-5, rtol=1e-4)
+        assert half.words(words[..., -1:], mask[:, -1:]).shape == (1, 32, 1)
 
 
 def _on_table(told: Experts) -> tuple[Experts, np.ndarray, wordjoin.Layout]:
