@@ -23,7 +23,7 @@ def test_latent_columns_do_not_depend_on_the_pieces_of_the_picture(net: Stream, 
     step = Step(net)
     memory = step.silence()
     made = []
-    for piece in PICTURE.split(pieces, dim=-1):
+    for piece in torch.split(PICTURE, list(pieces), dim=-1):
         latent, keys, scores, *memory = step(piece, *memory)
         made.append((latent, keys, scores))
     whole, _ = net.sound(PICTURE, torch.ones(1, contract.N_COLUMNS, dtype=torch.bool))
