@@ -63,6 +63,6 @@ def test_figures_and_their_table() -> None:
     assert (found["two"]["gain"], found["two"]["gain_ci95"], found["two"]["over"]) == (0.0, [0.0, 0.0], "clips")
     assert (found["all corpora"]["gain"], found["all corpora"]["gain_ci95"]) == (0.25, [0.25, 0.25])
     table = tool.markdown({"scenes": {"random order": found, "short": {}}, "split": "valid", "seed": 0})
-    assert "| stream | one | two | all corpora |\n" in table
-    assert "| random order | 0.500 → 1.000: +0.500 [+0.500, +0.500] | " in table
-    assert "| short | – | – | – |\n" in table
+    assert "| stream | without | with | gain | one | two |\n" in table
+    assert "| random order | 0.500 | 0.750 | +0.250 [+0.250, +0.250] | +0.500 [+0.500, +0.500] | +0.000 [" in table
+    assert "| short | – | – | – | – | – |\n" in table
