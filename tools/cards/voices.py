@@ -81,9 +81,10 @@ def adaptation(card: Card) -> str:
         return "## The speaker\n\nIt does not adapt to a speaker."
     note = card.adaptation
     told = (
-        "## The speaker\n\nThe program keeps a running mean of what a speaker's voice is like to the network "
-        "(numbers only, gone when the program ends or the microphone changes) and takes it off: prior "
-        f"{note.prior:g} utterances, strength {note.strength:g}, from {note.warm_up} utterances on.\n"
+        "## The speaker\n\nThe program keeps a running mean of what a speaker's voice is like to the network, one "
+        "embedding an utterance, and takes it off (numbers only, in memory alone, forgotten where the sound's origin "
+        f"changes). With t utterances heard, the mean is {note.strength:g} × their sum / (t + {note.prior:g}), and "
+        f"nothing under {note.warm_up} of them.\n"
     )
     corpora = card.figures.get("sound") or {}
     gains = [
