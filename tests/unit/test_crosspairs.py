@@ -155,6 +155,25 @@ def test_a_network_trains_on_prepared_mosei(tmp_path: Path) -> None:
         moseiwindows.MoseiWindows(tmp_path, "train")
 
 
+def test_a_network_of_mosei_runs_in_the_monitor(tmp_path: Path) -> None:
+    mosei_files.write(tmp_path / "csd", MOSEI)
+    splits = {"train000000": "train", "valid000000": "valid", "test0000000": "test"}
+    mosei_files.write_folds(tmp_path / "csd" / "folds.csv", splits)
+    for name in splits:
+        mosei_files.write_tones(tmp_path / "wav" / f"{name}.wav", 9.0, [(0.0, 8.0, 800.0)])
+    prepare.prepare(prepare.Job(tmp_path / "csd", tmp_path / "wav", tmp_path / "out"), lambda _done, _of: None)
+    small = {"kernels": 4, "dense": [8]}
+    pairs = paper.Plan("tiny", "attention", recipe.Recipe(epochs=1, batch=2), profile="1-D", settings=small)
+    paper.train(pairs, paper.Places(tmp_path, VECTORS, tmp_path / "models", mosei=tmp_path / "out"), CPU)
+    card = checkpoint.verify(tmp_path / "models" / "tiny-mosei")
+    assert (card.config["step_samples"], card.vectors) == (contract.PAPER_STEP_SAMPLES, None)
+    assert card.trained_on[0].corpus == "CMU-MOSEI"
+    with Classifier.open([tmp_path / "models"], Choice("tiny-mosei", "cpu", unsure_below=0.0)) as opened:
+        shares = opened.classify(window(seed=3)).probabilities
+    assert shares is not None
+    assert sum(shares) == pytest.approx(1.0)
+
+
 def test_words_of_other_segments_and_no_words(tmp_path: Path) -> None:
     said = [(f"word{at}", at + 0.2, at + 0.6) for at in range(8)]
     video = mosei_files.Video("test0000000", [(at + 0.0, at + 0.9, {"fear": 1.0}) for at in range(8)], said)

@@ -75,6 +75,11 @@ def read(path: Path, profile: str | None = None, seed: int | None = None) -> Pla
     return Plan(**table)
 
 
+def on_mosei(plan: Plan) -> Plan:
+    """Return a plan for synthetic pairs as one for CMU-MOSEI."""
+    return replace(plan, data="mosei", name=f"{plan.name}-mosei", step_samples=contract.PAPER_STEP_SAMPLES)
+
+
 def data_sets(plan: Plan, places: Places) -> dict[str, DataSet]:
     """Return training, validation and test rows; features are computed first where they are missing."""
     if plan.data == "relation":
@@ -109,6 +114,7 @@ def figures(network: nn.Module, data: DataSet, device: torch.device) -> dict[str
 
 def train(plan: Plan, places: Places, place: parallel.Place, variant: str = "plain") -> nn.Module:
     """Train, write the weights, and for data with emotions the model folder; return the network."""
+    plan = on_mosei(plan) if places.mosei and plan.data == "pairs" else plan
     places.work.mkdir(parents=True, exist_ok=True)
     if place.is_first:
         data_sets(plan, places)  # the first process computes what is missing, the others find it
@@ -194,7 +200,8 @@ def card_of(plan: Plan, places: Places, training: DataSet, found: Mapping[str, A
         head_weights=(1.0,) * len(heads),
         threshold=UNSURE_UNDER,
         licence=paperfolder.LICENCES[plan.data],
-        command=f"python tools/train.py --config tools/configs/{plan.name}.toml --profile {plan.profile} "
+        command=f"python tools/train.py --config tools/configs/{plan.name.removesuffix('-mosei')}.toml "
+        f"--profile {plan.profile} "
         f"--seed {plan.seed} {'--mosei' if plan.data == 'mosei' else '--corpora'} DIR --work DIR",
         trained_on=paperfolder.rows_of(training),
         figures={paperfolder.SOURCES[plan.data]: dict(found)},
