@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from streamer.network import contract
 from streamer.network.encoder import Encoder
-from streamer.network.pooling import MeanPooling
+from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID, Trunk, TwoSided
-from streamer.network.words import WordEncoder
+from streamer.network.words import ExpertWordEncoder
 
 HEARD_COLUMNS: Final = 300
 """Newest columns that are heard: of 8 s, the encoder alone would take 28 % of a core at the default hop, of 6 s 21 %.
@@ -56,14 +56,17 @@ class Deep(TwoSided):
     """Mel frames, words and their time to three rows of logits."""
 
     sound: EncodedSound
+    sound_pooling: AttentiveMean
     inputs = ("mels", "columns", "words", "word_mask", "word_spans", "speaker")
 
     def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
         self,
         n_classes: int = contract.N_EMOTIONS + 1,
         n_encoder_blocks: int = 2,
-        word_channels: int = 192,
-        n_word_blocks: int = 3,
+        word_channels: int = 144,
+        n_word_blocks: int = 2,
+        n_word_pairs: int = 6000,
+        word_summary: int = 142,
         attention_width: int = 64,
         n_columns: int = HEARD_COLUMNS,
         sound_summary: int = 256,
@@ -71,8 +74,8 @@ class Deep(TwoSided):
         dropout: float = 0.15,
     ) -> None:
         trunk = EncodedSound(n_encoder_blocks)
-        encoder = WordEncoder(word_channels, n_word_blocks)
-        summaries = (sound_summary, summary, summary)
-        pooling = MeanPooling(trunk.channels)
+        encoder = ExpertWordEncoder(word_channels, n_word_blocks, n_word_pairs)
+        summaries = (sound_summary, word_summary, summary)
+        pooling = AttentiveMean(trunk.channels)
         super().__init__(trunk, pooling, encoder, attention_width, summaries, dropout, n_classes)
         self.n_columns = n_columns

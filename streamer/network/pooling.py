@@ -110,24 +110,28 @@ class Pooling(nn.Module):
         return torch.cat((mean, deviation, masked_maximum(aged, mask)), dim=1)
 
 
-class MeanPooling(nn.Module):
-    """The plain mean over time: nothing learned, nothing that prefers one moment."""
+class AttentiveMean(nn.Module):
+    """The plain mean over time, and beside it one that attends to some moments more; no place in time is preferred."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, hidden: int = 32) -> None:
         super().__init__()
-        self.size = channels
+        self.size = 2 * channels
+        self.score_in = nn.Conv1d(channels, hidden, 1)
+        self.score_out = nn.Conv1d(hidden, 1, 1)
+        # Attention begins as the plain mean.
+        nn.init.zeros_(self.score_out.weight)
 
     def weights(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return (B, 1, N), summing to 1 over what is valid."""
-        return masked_softmax(torch.zeros_like(x[:, :1]), mask[:, None])
+        return masked_softmax(self.score_out(torch.tanh(self.score_in(x))), mask[:, None])
 
     def mean(self, x: Tensor, weights: Tensor) -> Tensor:
         """Return (B, C), the sum of (B, C, N) weighed by (B, 1, N)."""
         return (x * weights).sum(dim=-1)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, N), (B, N) -> (B, C)."""
-        return masked_mean(x, mask)
+        """(B, C, N), (B, N) -> (B, 2 C)."""
+        return torch.cat((masked_mean(x, mask), self.mean(x, self.weights(x, mask))), dim=1)
 
 
 class Summary(nn.Module):

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamer.network import contract
-from streamer.network.pooling import MeanPooling, Pooling, Summary, ages, masked_mean, masked_softmax
-from streamer.network.words import WordEncoder
+from streamer.network.pooling import AttentiveMean, Pooling, Summary, ages, masked_mean, masked_softmax
+from streamer.network.words import ExpertWordEncoder
 
 HEADS: Final = ("joint", "sound", "words")
 
@@ -90,8 +90,8 @@ class TwoSided(nn.Module):
     def __init__(  # noqa: PLR0913, PLR0917  the parts, and what a card says about them
         self,
         trunk: Trunk,
-        pooling: Pooling | MeanPooling,
-        words: WordEncoder,
+        pooling: Pooling | AttentiveMean,
+        words: ExpertWordEncoder,
         attention_width: int,
         summaries: tuple[int, int, int],
         dropout: float,

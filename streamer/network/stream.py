@@ -15,7 +15,7 @@ from torch.nn import functional
 from streamer.network import contract
 from streamer.network.pooling import Block, ColumnNorm, Pooling
 from streamer.network.sides import GRID, Trunk, TwoSided
-from streamer.network.words import WordEncoder
+from streamer.network.words import ExpertWordEncoder
 
 BLOCK_WIDTH: Final = 5
 """Latent columns under one block's kernel."""
@@ -81,8 +81,10 @@ class Stream(TwoSided):
         kernels: tuple[int, int, int] = (16, 32, 32),
         sound_channels: int = 192,
         n_blocks: int = 3,
-        word_channels: int = 128,
+        word_channels: int = 144,
         n_word_blocks: int = 2,
+        n_word_pairs: int = 0,
+        word_summary: int = 142,
         attention_width: int = 64,
         summary: int = 128,
         dropout: float = 0.15,
@@ -90,5 +92,5 @@ class Stream(TwoSided):
         trunk = SoundTrunk(kernels, sound_channels, n_blocks)
         n_latent = (contract.N_COLUMNS - trunk.receptive_columns) // GRID + 1
         pooling = Pooling(sound_channels, n_latent, 64)
-        encoder = WordEncoder(word_channels, n_word_blocks)
-        super().__init__(trunk, pooling, encoder, attention_width, (summary,) * 3, dropout, n_classes)
+        encoder = ExpertWordEncoder(word_channels, n_word_blocks, n_word_pairs)
+        super().__init__(trunk, pooling, encoder, attention_width, (summary, word_summary, summary), dropout, n_classes)

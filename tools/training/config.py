@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "longer", "taught", "words", "speaker", "joint")
+STAGES = ("sound", "longer", "taught", "pool", "words", "speaker", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Plan:
     longer: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     taught: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """`deep` has no sound of its own to train."""
+    pool: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """Of `deep` alone."""
     left_out: bool = False
     """Train the head again without each corpus, to see how far it goes on one that it never met."""
     favour: dict[str, float] = field(default_factory=dict)

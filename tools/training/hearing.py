@@ -15,6 +15,7 @@ from tools.training import (
     encoded,
     pictures,
     soundstore,
+    stage_pool,
     stage_sound,
     stage_speaker,
     stage_taught,
@@ -93,8 +94,11 @@ class Hearing:
         return stage_speaker.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
 
     def embed(self) -> stage_speaker.Embedded:
-        """Fill in centre and spread, and return the embeddings of all training scenes."""
+        """Fill in trunk, pooling, centre and spread, and return the embeddings of all training scenes."""
         self.hear()
+        if isinstance(self.network, Deep):
+            attending = stage_pool.Attending(self.network.sound_pooling)
+            attending.load_state_dict(learned(self.places.work, "pool"))
         centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
         self.network.centre.copy_(torch.from_numpy(centre))
         self.network.spread.copy_(torch.from_numpy(spread))

@@ -1,8 +1,8 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
-`deep` comes first and has its sound from Whisper as it is: words, speaker (the head against the running mean), joint,
-ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows as the live program masks them), taught
-(by `deep`, against the mean of the speaker's other clips), words, speaker, joint, ship.
+`deep` comes first and has its sound from Whisper as it is: pool (what to attend to), words, speaker (the head against
+the running mean), joint, ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows as the live
+program masks them), taught (by `deep`, against the mean of the speaker's other clips), words, speaker, joint, ship.
 """
 
 import json
@@ -26,18 +26,20 @@ from tools.training import (
     sounddata,
     soundstore,
     stage_joint,
+    stage_pool,
     stage_sound,
     stage_speaker,
     stage_taught,
     stage_words,
     teacher,
     textdata,
+    wordjoin,
 )
 from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
     "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
-    "deep": ("words", "speaker", "joint", "ship"),
+    "deep": ("pool", "words", "speaker", "joint", "ship"),
 }
 LIVE_SHARE: Final = 0.7
 """Share of windows in the second stage of sound that show nothing before the newest voice."""
@@ -63,6 +65,7 @@ class Run:
             "sound": self.sound,
             "longer": self.longer,
             "taught": self.taught,
+            "pool": self.pool,
             "words": self.words,
             "speaker": self.speaker,
             "joint": self.joint,
@@ -128,9 +131,19 @@ class Run:
         said = stage_taught.answers(deep.heard.head(), data, self.store)
         stage_taught.run(listener, self.windows(LIVE_SHARE), said, self.store, plan.taught, work, plan.seed)
 
+    def pool(self) -> None:
+        """Train the pooling of `deep`."""
+        assert isinstance(self.network, Deep), "stream has its pooling from the stages of sound"
+        plan = self.plan
+        self.heard.hear()
+        copies = tuple(self.heard.scenes(f"train-{copy}") for copy in range(plan.copies))
+        stage_pool.run(
+            self.network.sound_pooling, copies, self.store, plan.favour, plan.pool, self.places.work, plan.seed
+        )
+
     def words(self) -> None:
         """Train the word halves of both networks and their table."""
-        stage_words.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
+        wordjoin.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
 
     def speaker(self) -> None:
         """Train the head of the sound side against the speaker's running mean; then without each corpus."""
@@ -160,7 +173,7 @@ class Run:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
         self.heard.head().load_state_dict(self.learned(self.own("speaker")))
         reader = stage_words.Reader(self.network, torch.from_numpy(self.texts.table.copy()))
-        reader.load_state_dict(half_of(self.learned("words"), self.plan.network))
+        reader.load_state_dict(self.learned(self.own("words")))
         vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
         with torch.no_grad():
             reader.table.weight.copy_(torch.from_numpy(vectors * scales[:, None]))
@@ -234,7 +247,7 @@ class Run:
             print(split, stage_speaker.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
         options = "--corpora DIR --vectors WHEEL --work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
-        digest = ship.write_vectors(places.models / ship.VECTORS_NAME, self.texts, vectors[1:], scales[1:], command)
+        digest = ship.write_vectors(places.models / ship.EXPERT_VECTORS_NAME, self.texts, vectors[1:], scales[1:], command)
         written = card.Card(
             name=plan.name,
             network=plan.network,
@@ -248,14 +261,7 @@ class Run:
             command=command,
             trained_on=ship.rows_used(self.store, self.texts),
             figures={},
-            vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
+            vectors=card.VectorsNote(ship.EXPERT_VECTORS_NAME, digest),
             adaptation=stage_speaker.ADAPTATION,
         )
         export.save(places.models / plan.network, self.network, written)
-
-
-def half_of(state: dict[str, torch.Tensor], network: str) -> dict[str, torch.Tensor]:
-    """Return the weights of one network's reader from the state of the words stage, where all share one table."""
-    prefix = f"readers.{network}."
-    own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    return own | {"table.weight": state["table.weight"]} if own else state

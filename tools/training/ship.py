@@ -20,6 +20,10 @@ from tools.training.textdata import Texts
 
 LICENCE = "CC BY-NC-SA 4.0"
 VECTORS_NAME = "words-en"
+"""Of the paper's networks: vectors as they come, one fine-tuned row per word."""
+
+EXPERT_VECTORS_NAME = "words-en-experts"
+"""Of `stream` and `deep`: a row holds what their word halves lead in and the shares of their experts."""
 COVERAGE = 0.8
 """Share of emotional validation clips that must be answered; the threshold of "unsure" follows from it."""
 
@@ -100,7 +104,7 @@ def write_vectors(folder: Path, texts: Texts, vectors: np.ndarray, scales: np.nd
     files = {"vectors.safetensors": table, "vocabulary.txt": vocabulary}
     note = {
         "schema": "emostream.vectors/1",
-        "name": VECTORS_NAME,
+        "name": folder.name,
         "source": "spaCy en_core_web_md 3.7.1 (MIT), one row per word fine-tuned on " + ", ".join(corpora.TEXT_CORPORA),
         "rows": len(texts.vocabulary),
         "licence": LICENCE,

@@ -16,6 +16,7 @@ from streamer.network import contract
 from streamer.network.sides import GRID, TwoSided
 from tools.training import loop, metrics, pairs
 from tools.training.encoded import EncodedScenes
+from tools.training.stage_pool import heard_together
 from tools.training.stage_sound import allowed_cross_entropy
 from tools.training.stage_speaker import DROPOUT, Embedded, Streams
 from tools.training.textdata import Texts, WordWindows
@@ -52,12 +53,7 @@ class Matchmaker:
         """Return the inputs, labels (B,) and allowed classes (B, C)."""
         drawn = self._heard.streams.draw(size, rng)
         labels = self._heard.embedded.label[drawn.scenes]
-        copies = self._heard.copies
-        rows = zip(drawn.scenes.tolist(), drawn.copies.tolist(), strict=True)
-        parts = [copies[copy].batch([scene]) for scene, copy in rows]
-        width = max(f.shape[2] for f, _ in parts)
-        f = torch.cat([nn.functional.pad(f, (width - f.shape[2], 0)) for f, _ in parts])
-        mask = torch.cat([nn.functional.pad(m, (width - m.shape[1], 0)) for _, m in parts])
+        f, mask = heard_together(self._heard.copies, drawn.scenes, drawn.copies)
         kinds = [str(kind) for kind in rng.choice(pairs.KINDS, size=size, p=pairs.SHARES)]
         for row, plain in enumerate(labels == pairs.NONE_INDEX):
             kinds[row] = pairs.fitting(kinds[row], plain=bool(plain), chance=float(rng.random()))

@@ -102,7 +102,7 @@ class Streams:
         self._weights = weights / weights.sum()
         classes = sounddata.corpus_classes(recordings)
         everything = np.ones(len(corpora.LABELS), np.bool_)
-        self._allowed = np.stack([classes[recordings[c].corpus] if c >= 0 else everything for c in data.clip])
+        self.allowed = np.stack([classes[recordings[c].corpus] if c >= 0 else everything for c in data.clip])
         names = [recordings[c].speaker + "/" + recordings[c].corpus if c >= 0 else "" for c in data.clip]
         self._speaker = np.unique(names, return_inverse=True)[1]
         self._scenes = [np.flatnonzero((self._speaker == s) & voiced) for s in range(self._speaker.max() + 1)]
@@ -117,13 +117,23 @@ class Streams:
             past = self.past(scene, rng)
             means[row] = self._data.x[copy, past].sum(axis=0) / (len(past) + ADAPTATION.prior)
         means *= ADAPTATION.strength
-        return Drawn(scenes, copies, self._data.x[copies, scenes], means, self._allowed[scenes])
+        return Drawn(scenes, copies, self._data.x[copies, scenes], means, self.allowed[scenes])
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return departures from the speaker's mean (B, P), labels (B,) and allowed classes (B, C)."""
         drawn = self.draw(size, rng)
         label = torch.from_numpy(self._data.label[drawn.scenes])
         return torch.from_numpy(drawn.x - drawn.means), label, torch.from_numpy(drawn.allowed)
+
+    def company(self, size: int, n_speakers: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return scenes (B,) of a few speakers, one speaker after the other."""
+        firsts = rng.choice(len(self._weights), size=n_speakers, p=self._weights)
+        parts = []
+        for at, first in enumerate(firsts.tolist()):
+            own = np.flatnonzero(self._speaker == self._speaker[first])
+            n = (at + 1) * size // n_speakers - at * size // n_speakers
+            parts.append(rng.choice(own, size=n, p=self._weights[own] / self._weights[own].sum()))
+        return np.concatenate(parts)
 
     def past(self, scene: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the scenes that were heard before this one, by the speaker's own voice or, at times, by others."""

@@ -72,9 +72,9 @@ class Pupil(nn.Module):
         return logits
 
 
-def company(size: int, rng: np.random.Generator) -> Tensor:
+def company(size: int, rng: np.random.Generator, n_speakers: int = SPEAKERS) -> Tensor:
     """Return (B, B): which other clips of the same speaker each clip is heard against; some against none."""
-    group = np.arange(size) * SPEAKERS // size
+    group = np.arange(size) * n_speakers // size
     same = (group[:, None] == group[None]) & ~np.eye(size, dtype=np.bool_)
     return torch.from_numpy((same & (rng.random((size, size)) < rng.random((size, 1)))).astype(np.float32))
 
