@@ -1,6 +1,7 @@
 """The classifier gets to know the speaker: what it feeds, what counts, when it forgets, and that nothing gets out."""
 
 import asyncio
+import threading
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,8 +26,11 @@ class Parrot:
 
     def __init__(self) -> None:
         self.fed: list[list[float]] = []
+        self.may_go = threading.Event()
+        self.may_go.set()
 
     def run(self, feed: Feed) -> Answer:
+        assert self.may_go.wait(timeout=60)
         self.fed.append(feed.arrays[SPEAKER][0].tolist())
         logits = np.zeros((1, 6), np.float32)
         logits[0, 0] = 1.0 + feed.arrays[SPEAKER].sum()
@@ -99,13 +103,15 @@ def test_after_forgetting_the_classifier_is_as_new() -> None:
 
 async def test_forgetting_waits_its_turn_among_the_windows() -> None:
     classifier, engine = adapting()
+    engine.may_go.clear()
     with classifier:
-        await asyncio.gather(
-            classifier.estimate(spoken(0)),
-            classifier.estimate(spoken(1)),
-            classifier.forget_speaker(),
-            classifier.estimate(spoken(2)),
-        )
+        before = [asyncio.create_task(classifier.estimate(spoken(utterance))) for utterance in (0, 1)]
+        await asyncio.sleep(0)
+        forgetting = asyncio.create_task(classifier.forget_speaker())
+        done, _ = await asyncio.wait([forgetting], timeout=0.3)
+        assert not done
+        engine.may_go.set()
+        await asyncio.gather(*before, forgetting, classifier.estimate(spoken(2)))
     assert engine.fed == [[0.0, 0.0], [0.25, 0.25], [0.0, 0.0]]
 
 
