@@ -83,8 +83,8 @@ def adaptation(card: Card) -> str:
     told = (
         "## The speaker\n\nThe program keeps a running mean of what a speaker's voice is like to the network, one "
         "embedding an utterance, and takes it off (numbers only, in memory alone, forgotten where the sound's origin "
-        f"changes). With t utterances heard, the mean is {note.strength:g} × their sum / (t + {note.prior:g}), and "
-        f"nothing under {note.warm_up} of them.\n"
+        f"changes). With t utterances heard, the mean is {note.strength:g} × their sum / (t + {note.prior:g})"
+        f"{f', and nothing under {note.warm_up} of them' if note.warm_up > 1 else ''}.\n"
     )
     corpora = card.figures.get("sound") or {}
     gains = [
