@@ -160,8 +160,11 @@ def command(request: Request, corpora: Path, work: Path) -> str:
 
 
 def identity(card: Card) -> str:
-    """Return a hash of everything in a card that its figures depend on."""
-    return checkpoint.sha256(card_to_json(replace(card, figures={}, trained_on=(), licence="", command="")))
+    """Return a hash of everything in a card that its figures depend on; what was exported does as its weights do."""
+    weights = {name: note for name, note in card.files.items() if name == checkpoint.WEIGHTS_FILE}
+    return checkpoint.sha256(
+        card_to_json(replace(card, figures={}, trained_on=(), licence="", command="", files=weights))
+    )
 
 
 def _without_place(request: Request) -> dict[str, Any]:
