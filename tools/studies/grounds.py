@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streamer.features import spectrogram, words
 from streamer.network import contract
+from tools.mosei import folds
 from tools.training import batches, clipstore, crosspairs, moseiwindows
 from tools.training.crosspairs import Mode
 
@@ -141,8 +142,8 @@ class Pairs:
 REAL: Final = (
     "Every segment is heard with the words that were spoken in it. Its class is its strongest emotion of the six; "
     'segments without any emotion are "none" and in no class, and a tie for the strongest belongs to nobody: both are '
-    "left out and counted here, where an argmax over the file would have given them to its first class. The standard "
-    "folds hold; their videos do not overlap, but who speaks in several videos is not known, so intervals draw videos."
+    "left out and counted here, where an argmax over the file would have given them to its first class. The videos of "
+    "the folds do not overlap, but who speaks in several videos is not known, so intervals draw videos."
 )
 
 
@@ -161,11 +162,13 @@ class Mosei:
             f"{one.n_silent})"
             for split, one in splits.items()
         )
+        standard = folds.read(folds.OWN_COPY)
+        is_standard = all(standard.get(video) == split for split, one in splits.items() for video in one.videos)
         training = splits["train"]
         vectors = "published GloVe" if training.vectors == VECTORS_OF_MOSEI else f"models/{training.vectors}"
         return Telling(
             title="The paper's study, rebuilt on CMU-MOSEI",
-            label="CMU-MOSEI, standard folds",
+            label=f"CMU-MOSEI with {'the standard folds' if is_standard else 'folds of its own'}",
             unit="segments",
             group="video",
             paragraph=f"Real pairs. {REAL} Kept: {left_out}.",

@@ -90,6 +90,11 @@ def setting(source: Source) -> str:
         "with SGD at a constant 1e-3 and dropout 0.1 on the last hidden layer (the last figure shows whether it "
         f"settled), the modern one {steps[plan.MODERN]} steps with AdamW, warm-up, cosine, classes drawn alike, label "
         "smoothing and averaged weights."
+        + (
+            " A quick run, to see that everything runs: its figures say nothing."
+            if source.size.epoch_rows == plan.QUICK.epoch_rows
+            else ""
+        )
     )
 
 
