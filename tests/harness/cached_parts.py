@@ -20,12 +20,13 @@ SMALL: dict[str, Any] = {
     "kernels": [3, 4, 4],
     "sound_channels": 16,
     "n_blocks": 2,
-    "word_channels": 12,
+    "word_channels": 28,
     "n_word_blocks": 1,
+    "n_word_pairs": 3,
     "attention_width": 8,
     "summary": 8,
 }
-"""A `stream` of 12,000 parameters, as a card has it."""
+"""A `stream` of 48,000 parameters, as a card has it."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
