@@ -10,10 +10,11 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from streamer.network import contract
+from streamer.network import checkpoint, contract, registry
+from streamer.network.attention import Attention
 from tests.harness import small_corpora
 from tests.house import ROOT
-from tools.studies import grounds, page, plan, report, results, runs, scores
+from tools.studies import grounds, page, plan, report, results, runs, scores, shipping
 from tools.training import fit, parallel
 
 VECTORS = ROOT / "models" / "words-en"
@@ -127,7 +128,7 @@ def check_folder(out: Path) -> Reader:
     return reader
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_small_study_from_clips_to_report(tmp_path: Path) -> None:
     small_corpora.write(tmp_path / "in", clips=2)
     ground = grounds.pairs(tmp_path / "in", tmp_path, VECTORS)
@@ -157,6 +158,27 @@ def test_a_small_study_from_clips_to_report(tmp_path: Path) -> None:
     assert "Synthetic pairing" in page_text
     for name in ("figure-2-attention", "figure-3-spectrograms", "figure-5-6-confusion-modern", "recalls", "training"):
         assert (tmp_path / "out" / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
+    check_shipped(tmp_path, source, ground)
+
+
+def check_shipped(folder: Path, source: report.Source, ground: grounds.Pairs) -> None:
+    """Ship the networks of a small study, and look at what is written."""
+    for path in (folder / "in").glob("*/manifest.csv"):
+        if path.parent.name != "ravdess":
+            path.unlink()  # they hold no row
+    shipping.ship(source, ground, folder / "in", VECTORS, (folder / "models", folder / "controls"))
+    for home, name in (("models", "shallow"), ("models", "attention"), ("controls", "attention-even")):
+        card = checkpoint.verify(folder / home / name)
+        assert ("network.onnx" in card.files) == (home == "models")
+        assert card.config["step_samples"] == contract.PAPER_STEP_SAMPLES
+        assert card.command == "python tools/study.py --ship models"
+        measured = card.figures["sound alone, emostream evaluate"]
+        assert set(measured) == {"ravdess test", "ravdess test, white noise at 10 dB"}
+        readme = (folder / home / name / "README.md").read_text(encoding="utf-8")
+        assert f"| ravdess test | 12 | {measured['ravdess test']['uar']} |" in readme
+    control = registry.load(folder / "controls" / "attention-even")
+    assert isinstance(control, Attention)
+    assert control.config.even
 
 
 def test_what_is_written_into_the_page_is_escaped() -> None:

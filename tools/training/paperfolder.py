@@ -65,7 +65,7 @@ def _sound_requests(root: Path) -> list[tuple[str, Request]]:
     found = []
     for corpus in corpora.SOUND_CORPORA:
         path = root / corpus / "manifest.csv"
-        if any(row.split == "test" for row in manifest.read(path).rows):
+        if path.is_file() and any(row.split == "test" for row in manifest.read(path).rows):
             found.append((f"{corpus} test", Request(manifest=path, split="test", modality="sound")))
     first, asked = found[0]
     noisy = replace(asked, noise="white", snr=NOISE_DB)
