@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 import soundfile
 
 from streamer.evaluation import manifest
 from streamer.network import checkpoint, contract
-from streamer.network.card import CorpusNote
+from streamer.network.card import HEADS, Card, CorpusNote
 from tests.e2e.program import run
 from tests.harness.adapting import write_adapting
 from tests.networks import card, rewrite_card
@@ -208,3 +209,20 @@ def test_what_other_code_measured_counts_only_where_asked(
     monkeypatch.setattr(measures, "CODE", ("streamer/mood.py",))
     assert measures.run(bench, wanted, only_kept=True) == {}
     assert measures.run(replace(bench, same_code=True), wanted, only_kept=True) == {"telephone": made}
+
+
+def test_one_side_depends_on_its_own_half_alone() -> None:
+    note = replace(card(), network="stream", heads=HEADS, temperatures=(1.0, 1.0, 1.0), head_weights=(1.0, 1.0, 1.0))
+    names = ("sound_head.bias", "centre", "words.fold.weight", "word_head.bias", "joint_head.bias", "temperatures")
+    tensors = {name: np.zeros(2, np.float32) for name in names}
+    for changed, hit in zip(names, ("sound", "sound", "words", "words", None, None), strict=True):
+        spoilt = {**tensors, changed: np.ones(2, np.float32)}
+        differ = {side for side in measures.SIDES if of(note, tensors, side) != of(note, spoilt, side)}
+        assert differ == ({hit} if hit else set())
+    for other in (replace(note, threshold=0.7), replace(note, temperatures=(1.0, 2.0, 3.0))):
+        assert all(of(note, tensors, side) != of(other, tensors, side) for side in measures.SIDES)
+    assert of(note, tensors, "joint") == measures.identity(note)
+
+
+def of(note: Card, tensors: checkpoint.Tensors, side: str) -> str:
+    return measures.identity(note, tensors, side)

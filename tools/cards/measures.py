@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from streamer.evaluation import study
 from streamer.evaluation.request import Request, check
 from streamer.network import checkpoint
@@ -29,6 +31,10 @@ PAIRS: Final = {
     "synthetic pairs, all corpora": manifests.PAIRS,
 }
 """Names in the card, and the manifests."""
+
+TWO_SIDED: Final = ("stream", "deep")
+SIDES: Final = {"sound": ("sound", "centre", "spread"), "words": ("word",)}
+"""How the names of the tensors begin that one side's head needs (streamer.network.sides)."""
 
 CODE: Final = (
     "streamer/evaluation",
@@ -118,14 +124,17 @@ def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> 
 
     What aims are held against is measured first. `only_kept`: what was not made before is left out.
     """
-    model = identity(checkpoint.read_card(bench.models[0] / bench.model))
+    folder = bench.models[0] / bench.model
+    card = checkpoint.read_card(folder)
+    tensors = checkpoint.read_tensors(folder, card)
+    models = {modality: identity(card, tensors, modality) for modality in ("sound", "words", "joint")}
     code = _digest(*(_of_code(path) for path in CODE))
     kept: dict[tuple[str, str], Path] = {}
     urgent = {aim.path[:2] for aim in AIMS}
     for at, (group, name, request) in enumerate(sorted(wanted, key=lambda one: (one.group, one.name) not in urgent)):
         check(request)
         asked = json.dumps(_without_place(request))
-        key = _digest(model, asked, checkpoint.sha256(request.manifest.read_bytes()))
+        key = _digest(models[str(request.modality)], asked, checkpoint.sha256(request.manifest.read_bytes()))
         path = bench.work / "evaluations" / f"{key[:32]}-{code[:16]}.json"
         others = sorted(path.parent.glob(f"{key[:32]}-*.json")) if bench.same_code else []
         found = path if path.exists() or not others else others[0]
@@ -159,12 +168,24 @@ def command(request: Request, corpora: Path, work: Path) -> str:
     return " ".join(words)
 
 
-def identity(card: Card) -> str:
-    """Return a hash of everything in a card that its figures depend on; what was exported does as its weights do."""
+def identity(card: Card, tensors: checkpoint.Tensors | None = None, modality: str | None = None) -> str:
+    """Return a hash of everything in a card that its figures depend on; what was exported does as its weights do.
+
+    With `tensors`, of what they depend on where the model gets one side alone: there, a network of two sides answers
+    with that side's head, and the other half and what joins them may change.
+    """
     weights = {name: note for name, note in card.files.items() if name == checkpoint.WEIGHTS_FILE}
-    return checkpoint.sha256(
-        card_to_json(replace(card, figures={}, trained_on=(), licence="", command="", files=weights))
-    )
+    alone = replace(card, figures={}, trained_on=(), licence="", command="", files=weights)
+    if tensors is None or modality not in SIDES or card.network not in TWO_SIDED:
+        return checkpoint.sha256(card_to_json(alone))
+    head = card.heads.index(modality)
+    own = [name for name in sorted(tensors) if name.startswith(SIDES[modality])]
+    told = (
+        card.name, card.network, card.config, card.shapes, card.labels, card.temperatures[head], card.threshold,
+        card.step_samples, card.adaptation, card.vectors if modality == "words" else None,
+    )  # fmt: skip
+    parts = [f"{name} {checkpoint.sha256(np.ascontiguousarray(tensors[name]).tobytes())}" for name in own]
+    return _digest(repr(told), *parts)
 
 
 def _without_place(request: Request) -> dict[str, Any]:
