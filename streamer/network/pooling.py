@@ -105,7 +105,8 @@ class Pooling(nn.Module):
     def pool(self, x: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
         """(B, C, N), (B, heads, N), (B, N) -> (B, 3 C)."""
         mean = self.mean(x, weights)
-        deviation = torch.sqrt((self.mean(x.square(), weights) - mean.square()).clamp(min=0.0) + 1e-4)
+        # Not mean square less square of the mean: where little varies that is all rounding, and a root makes it large.
+        deviation = torch.sqrt(self.mean((x - mean[..., None]).square(), weights) + 1e-4)
         aged = x - functional.softplus(self.slope) * ages(x.shape[-1], x) * 0.1
         return torch.cat((mean, deviation, masked_maximum(aged, mask)), dim=1)
 
