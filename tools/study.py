@@ -39,6 +39,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="train nothing, write the report of what is there")
     parser.add_argument("--ship", type=Path, help="write shallow and attention into this folder, measured; no report")
     parser.add_argument("--controls", type=Path, default=Path("tools/controls"), help="where the control goes then")
+    parser.add_argument(
+        "--measure", choices=("sound", "all"), help="with --ship: only measure anew what was shipped; words rest or not"
+    )
     parser.add_argument("--seeds", type=int, help="seeds per row (default: 3)")
     parser.add_argument("--profile", choices=("1-D", "2-D"), help="default: 2-D on a GPU, 1-D elsewhere")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -83,6 +86,9 @@ def ground_of(args: argparse.Namespace) -> grounds.Ground:
 def study(args: argparse.Namespace) -> None:
     """Train what is missing, then write the report."""
     torch.set_num_threads(args.threads)
+    if args.measure and args.ship and args.corpora:
+        shipping.measure(args.corpora, args.vectors, (args.ship, args.controls), words=args.measure == "all")
+        return
     ground = ground_of(args)
     telling = ground.telling  # what is damaged is noticed before anything is trained
     size = plan.QUICK if args.quick else plan.WHOLE if args.mosei else plan.FULL

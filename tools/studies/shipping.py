@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Final
 
-from streamer.network import contract
+from streamer.network import checkpoint, contract
 from tools.studies import plan, runs
 from tools.studies.grounds import Pairs
 from tools.studies.report import Source
 from tools.training import paper, paperfolder
 
 SEED: Final = 1
+"""Of the study's seeds, the one that is shipped."""
 SHIPPED: Final = {"shallow": plan.SHALLOW, "attention": plan.ATTENTION, "attention-even": plan.EVEN}
 """Name of the folder, and the row of the study."""
 
@@ -32,3 +33,10 @@ def ship(source: Source, ground: Pairs, corpora: Path, vectors: Path, out: tuple
         note = paper.write(told, places, network, sets, f"{source.command} --ship models")
         assert note is not None
         paperfolder.measure(models / name, note, corpora, vectors.parent)
+
+
+def measure(corpora: Path, vectors: Path, out: tuple[Path, Path], *, words: bool) -> None:
+    """Measure the shipped folders anew, as after a change of `emostream evaluate`; `out` as above."""
+    for name, row in SHIPPED.items():
+        folder = out[row is plan.EVEN] / name
+        paperfolder.measure(folder, checkpoint.read_card(folder), corpora, vectors.parent, words=words)
