@@ -84,7 +84,7 @@ class Model(Section):
             pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\z",
             json_schema_extra={"allowed": "1 to 64 letters, digits, '.', '_' or '-'"},
         ),
-    ] = "stream"
+    ] = "deep"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(1, ge=1, le=256)
     """Threads of one estimate on the CPU."""
@@ -97,15 +97,15 @@ class Model(Section):
 class Mood(Section):
     """How estimates are smoothed into the mood that is shown."""
 
-    rise_s: float = Field(0.6, ge=0, le=60)
+    rise_s: float = Field(0.2, ge=0, le=60)
     """Time constant with which a probability rises."""
-    fall_s: float = Field(1.2, ge=0, le=60)
+    fall_s: float = Field(2.0, ge=0, le=60)
     """Time constant with which a probability falls."""
-    enter: Share = 0.40
+    enter: Share = 0.56
     """Smoothed share, among the six and "none", from which an emotion may be named."""
-    exit: Share = 0.30
+    exit: Share = 0.54
     """Smoothed share under which it is no longer named."""
-    margin: Share = 0.08
+    margin: Share = 0.1
     """Lead over the named emotion that another needs to take its place."""
     dwell_s: float = Field(1.0, ge=0, le=60)
     """Time that a newly named emotion stays at least."""

@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
 def train_paper(args: argparse.Namespace) -> None:
     """Train one of the paper's networks, in as many processes as torchrun has started."""
     plan = paper.read(args.config, args.profile, args.seed)
-    vectors = args.vectors or args.models / ship.VECTORS_NAME
+    vectors = args.vectors or args.models / ship.PAPER_VECTORS_NAME
     with parallel.place(args.device) as place:
         paper.train(plan, paper.Places(args.work, vectors, args.models, args.corpora, args.mosei), place)
 

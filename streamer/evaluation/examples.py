@@ -25,6 +25,14 @@ WINDOW_SAMPLES: Final = contract.samples_of(contract.N_COLUMNS) * RATIO
 PIECE: Final = 10 * contract.STREAM_RATE_HZ
 """Samples whose spectra are in memory at once."""
 
+FRAME: Final = contract.STREAM_RATE_HZ // 50
+NEAR_DB: Final = 30.0
+OVER_DB: Final = 6.0
+LOUD_DB: Final = 12.0
+LEAD_SAMPLES: Final = contract.STREAM_RATE_HZ // 10
+TAIL_SAMPLES: Final = 3 * contract.STREAM_RATE_HZ // 10
+"""What a recording keeps of the silence before and after its voice: 0.1 s and 0.3 s, as in training."""
+
 WORD_S: Final = 0.3
 """Time that a word takes where nobody knows better (choice: 200 words a minute)."""
 
@@ -65,23 +73,48 @@ def sound_mels(sound: Samples) -> Mels:
     return frames_of_columns(frames, max(0, n_columns))
 
 
+def voice_of(sound: Samples) -> tuple[int, int]:
+    """Return the samples between which a recording of one utterance lies: what is near its loud frames, with a margin.
+
+    Live, what lies before an utterance is masked and the last word is followed by little; recordings bring seconds of
+    silence at both ends. Near: within 12 dB of the 95th percentile, or within 30 dB and 6 dB over the 10th, so that noise
+    counts as silence. No voice detector is asked: it would miss whispers and cries.
+    """
+    n_frames = len(sound) // FRAME
+    if n_frames == 0:
+        return 0, len(sound)
+    energy = np.square(sound[: n_frames * FRAME], dtype=np.float64).reshape(n_frames, FRAME).mean(axis=1)
+    db = 10.0 * np.log10(energy + 1e-12)
+    quiet, loud = np.percentile(db, (10, 95))
+    near = np.flatnonzero(db >= min(max(loud - NEAR_DB, quiet + OVER_DB), loud - LOUD_DB))
+    start = max(0, int(near[0]) * FRAME - LEAD_SAMPLES)
+    return start, min(len(sound), int(near[-1] + 1) * FRAME + TAIL_SAMPLES)
+
+
 def windows_of(
     sound: Samples, said: list[str], vectors: WordVectors, hop: int, *, with_mels: bool = False
 ) -> Iterator[Window]:
-    """Yield the windows of one recording, with its tokens spread over it.
+    """Yield the windows of one recording, with its tokens spread over its voice.
 
-    One window where all columns fit in; else one per `hop` columns from the first full one on, and the last.
+    Columns outside of `voice_of` are left out. One window where all others fit in; else one per `hop` columns from the
+    first full one on, and the last.
     """
     columns = sound_columns(sound)
     mels = sound_mels(sound) if with_mels else None
-    words = spread(said, 0, len(sound))
+    begin, finish = voice_of(sound)
+    first = min(-(-begin // (RATIO * contract.LIVE_STEP_SAMPLES)), max(0, columns.shape[1] - 1))
+    last = max(first + 1, contract.columns_in(finish // RATIO))
+    columns = columns[:, first:last]
+    mels = None if mels is None else mels[:, contract.MELS_PER_COLUMN * first : contract.MELS_PER_COLUMN * last]
+    origin = first * contract.LIVE_STEP_SAMPLES * RATIO
+    words = spread(said, begin, finish)
     n = columns.shape[1]
     for shown in sorted({*range(contract.N_COLUMNS, n, hop), n}):
         width = min(shown, contract.N_COLUMNS)
         picture = newest(columns[:, :shown], contract.PICTURE_SHAPE)
         frames = None if mels is None else newest(mels[:, : contract.MELS_PER_COLUMN * shown], contract.MELS_SHAPE)
-        # The last window's words end with the recording, not with its last whole column.
-        end = len(sound) if shown == n else contract.samples_of(shown) * RATIO
+        # The last window's words end with the voice, not with its last whole column.
+        end = finish if shown == n else origin + contract.samples_of(shown) * RATIO
         yield _window(picture, frames, width, words, vectors, end)
 
 

@@ -28,6 +28,9 @@ SHORTEST_SIGMA_COLUMNS: Final = 7.5
 LOWEST_TIME_BIAS: Final = -8.0
 """However far a column is from a word, the recogniser may be wrong about the time."""
 
+PLAIN_SHARE: Final = 0.5
+"""Share of what is said with an emotion that is said in words as plain as those without (validation pairs)."""
+
 
 class Trunk(nn.Module):
     """Sound to latent columns."""
@@ -86,6 +89,10 @@ class TwoSided(nn.Module):
     """Newest columns that it hears."""
     centre: Tensor
     spread: Tensor
+    temperatures: Tensor
+    """Of sound and words, for `believed`."""
+    prior: Tensor
+    """(C,) how often words were of each class where they were learned; the last class is "none"."""
 
     def __init__(  # noqa: PLR0913, PLR0917  the parts, and what a card says about them
         self,
@@ -117,6 +124,9 @@ class TwoSided(nn.Module):
         self.attention = Attention(channels, words.channels, attention_width)
         self.joint_summary = Summary(on_sound + on_words + channels, on_both, dropout)
         self.joint_head = nn.Linear(on_both, n_classes)
+        # Filled in from validation speakers and lines before the joint head is trained.
+        self.register_buffer("temperatures", torch.ones(2))
+        self.register_buffer("prior", torch.full((n_classes,), 1.0 / n_classes))
 
     def embed(self, f: Tensor, mask: Tensor) -> Tensor:
         """Return (B, P): what the sound is like, centred on training speakers; zeros where nothing is heard."""
@@ -166,8 +176,22 @@ class TwoSided(nn.Module):
         s = self.sound_summary(departure)
         emphasis = weights * ((1.0 + a) / 2.0)[:, None]  # (B, heads, N)
         attended = self.sound_pooling.mean(f, emphasis)  # (B, D)
-        joint = self.joint_head(self.joint_summary(torch.cat((s, w, attended), dim=1)))
-        return torch.stack((joint, self.sound_head(s), self.word_head(w)), dim=1)  # (B, 3, C)
+        on_sound, on_words = self.sound_head(s), self.word_head(w)
+        beyond = self.joint_head(self.joint_summary(torch.cat((s, w, attended), dim=1)))
+        return torch.stack((self.believed(on_sound, on_words) + beyond, on_sound, on_words), dim=1)  # (B, 3, C)
+
+    def believed(self, on_sound: Tensor, on_words: Tensor) -> Tensor:
+        """Return (B, C): the logarithm of what sound and words make likely together, each by itself.
+
+        Bayes' rule, but for one thing: most of what is said with feeling is said in plain words. Whatever the emotion,
+        `PLAIN_SHARE` of what is said is taken to be like what is said without any, so plain words take little away.
+        Choice: on validation pairs of a voice and a line it beat sums of calibrated logits, gates, and a learned head.
+        """
+        voice = torch.log_softmax(on_sound / self.temperatures[0], dim=1)
+        told = torch.softmax(on_words / self.temperatures[1], dim=1) / self.prior
+        plain = told[:, -1:]
+        told = torch.cat(((1.0 - PLAIN_SHARE) * told[:, :-1] + PLAIN_SHARE * plain, plain), dim=1)
+        return voice + torch.log(told + 1e-9)
 
     def forward(
         self, sound: Tensor, columns: Tensor, words: Tensor, word_mask: Tensor, word_spans: Tensor, speaker: Tensor

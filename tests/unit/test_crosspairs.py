@@ -15,7 +15,7 @@ from tests.networks import answer, window
 from tools.mosei import prepare
 from tools.training import clipstore, corpora, crosspairs, fit, moseiwindows, paper, parallel, recipe, variants
 
-VECTORS = ROOT / "models" / "words-en"
+VECTORS = ROOT / "models" / "words-paper"
 CPU = parallel.Place(torch.device("cpu"))
 
 

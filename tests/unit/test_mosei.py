@@ -150,7 +150,7 @@ def test_without_published_vectors_our_own_are_used(tmp_path: Path) -> None:
     words = [("i", 0.0, 0.2), ("don't", 0.2, 0.6), ("hate", 0.6, 1.0), ("zzyzxq", 1.0, 1.5)]
     files.write(tmp_path / "csd", [files.Video("v", [(0.0, 2.0, {})], words)], vectors=False)
     told = done(prepare.Job(tmp_path / "csd", None, tmp_path / "out"))
-    assert (told["words"], told["vectors"], told["words_without_vector"]) == (4, "words-en", 1)
+    assert (told["words"], told["vectors"], told["words_without_vector"]) == (4, "words-paper", 1)
     batch = Prepared.open(tmp_path / "out" / "unassigned").inputs(np.arange(1))
     assert batch["word_mask"][0].nonzero()[0].tolist() == [35, 36, 37, 38]  # don't is do + n't
     vector = WordVectors.load(prepare.VECTORS).vector("hate")

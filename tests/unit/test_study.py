@@ -17,7 +17,7 @@ from tests.house import ROOT
 from tools.studies import grounds, page, plan, report, results, runs, scores, shipping
 from tools.training import fit, parallel
 
-VECTORS = ROOT / "models" / "words-en"
+VECTORS = ROOT / "models" / "words-paper"
 TOLD = grounds.Telling("t", "synthetic pairing", "pairs", "speaker", "P. p", "m", "r", "d")
 TINY = plan.Size(seeds=1, epochs=1, epoch_rows=32, per_clip=1)
 

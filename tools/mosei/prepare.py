@@ -16,7 +16,7 @@ from tools.mosei import csd, folds, labels, sound, speech, store, summary, table
 
 SCHEMA: Final = "emostream.mosei/1"
 
-VECTORS: Final = Path(__file__).resolve().parents[2] / "models" / "words-en"
+VECTORS: Final = Path(__file__).resolve().parents[2] / "models" / "words-paper"
 
 Step = Callable[[int, int], None]
 """Called with (videos done, videos in all)."""

@@ -20,6 +20,7 @@ from streamer.network.stream import Stream
 from tools.training import (
     config,
     corpora,
+    halves,
     metrics,
     pictures,
     ship,
@@ -197,13 +198,23 @@ class Run:
         """Train attention and the joint head."""
         plan = self.plan
         data = self.heard.embed()
-        _, vectors, scales = self.halves()
+        reader, vectors, scales = self.halves()
         table = vectors * scales[:, None]
+        self.believe(reader)
         copies = tuple(self.heard.scenes(f"train-{copy}") for copy in range(plan.copies))
         streams = stage_speaker.Streams(data, self.store.recordings, plan.favour)
         matchmaker = stage_joint.Matchmaker(stage_joint.Heard(copies, data, streams), self.texts, table)
         valid = self.pairs("valid", table)
         stage_joint.run(self.own("joint"), self.network, matchmaker, valid, plan.joint, self.places.work, plan.seed)
+
+    def believe(self, reader: stage_words.Reader) -> None:
+        """Fill in how far sound and words by themselves may be believed."""
+        self.network.eval()
+        words = self.word_answers(reader)
+        for place, judged in enumerate((self.sound_answers("valid"), words)):
+            self.network.temperatures[place] = metrics.fit_temperature(judged.truth, judged.logits, judged.weights)
+        counts = np.bincount(words.truth, minlength=len(corpora.LABELS))
+        self.network.prior.copy_(torch.from_numpy(counts / counts.sum()))
 
     def sound_answers(self, split: str) -> ship.Judged:
         """Return what the sound head says of a held-out split, noise included, each corpus counting alike."""
@@ -235,10 +246,13 @@ class Run:
         plan, places = self.plan, self.places
         self.heard.embed()
         reader, vectors, scales = self.halves()
+        self.believe(reader)
         stage_joint.Joint(self.network).load_state_dict(self.learned(self.own("joint")))
         self.network.eval()
         table = vectors * scales[:, None]
-        valid = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs("valid", table).items()}
+        held_out = self.pairs("valid", table)
+        stage_joint.tempered(self.network, held_out, ship.KINDS_JUDGED)
+        valid = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in held_out.items()}
         calibration = ship.calibrate(self.sound_answers("valid"), self.word_answers(reader), valid)
         print(calibration)
         for split in ("valid", "test"):
@@ -247,7 +261,8 @@ class Run:
             print(split, stage_speaker.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
         options = "--corpora DIR --vectors WHEEL --work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
-        digest = ship.write_vectors(places.models / ship.EXPERT_VECTORS_NAME, self.texts, vectors[1:], scales[1:], command)
+        folder = places.models / ship.VECTORS_NAME
+        digest = ship.write_vectors(folder, self.texts, vectors[1:], scales[1:], command)
         written = card.Card(
             name=plan.name,
             network=plan.network,
@@ -261,7 +276,8 @@ class Run:
             command=command,
             trained_on=ship.rows_used(self.store, self.texts),
             figures={},
-            vectors=card.VectorsNote(ship.EXPERT_VECTORS_NAME, digest),
+            vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
             adaptation=stage_speaker.ADAPTATION,
         )
-        export.save(places.models / plan.network, self.network, written)
+        save = halves.save if plan.network == "deep" else export.save  # 24 MB and not 47
+        save(places.models / plan.network, self.network, written)

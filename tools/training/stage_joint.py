@@ -1,7 +1,7 @@
 """The stage of attention and the joint head, on synthetic pairs; both halves are frozen, so neither forgets.
 
-The halves know their training clips nearly by heart, and no others. So that the joint head learns how far each may be
-believed, their dropout stays on while it is trained.
+What is learned is added to what sound and words by themselves make likely (TwoSided.believed), and counts as much as
+validation pairs say.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tools.training import loop, metrics, pairs
 from tools.training.encoded import EncodedScenes
 from tools.training.stage_pool import heard_together
 from tools.training.stage_sound import allowed_cross_entropy
-from tools.training.stage_speaker import DROPOUT, Embedded, Streams
+from tools.training.stage_speaker import Embedded, Streams
 from tools.training.textdata import Texts, WordWindows
 
 Inputs = tuple[Tensor, ...]
@@ -119,12 +119,16 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
     seed: int,
 ) -> None:
     """Train attention and joint head of `network` in place."""
+    # What is learned is added to what sound and words by themselves make likely, and begins as nothing.
+    nn.init.zeros_(network.joint_head.weight)
+    nn.init.zeros_(network.joint_head.bias)
     joint = Joint(network)
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step
         inputs, label, allowed = matchmaker.batch(schedule.batch, rng)
-        forgetful(network)
+        network.eval()
+        joint.train()
         return allowed_cross_entropy(network.judge(*inputs)[:, 0], label, allowed, 0.1)
 
     def judge(averaged: nn.Module) -> dict[str, float]:
@@ -139,15 +143,32 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
 
     network.requires_grad_(requires_grad=False)
     joint.requires_grad_(requires_grad=True)
+    print(f"{name} before  {judge(joint)}")
     best = loop.train(name, joint, schedule, loss, judge, work, seed)
     joint.load_state_dict(best.state_dict())
     network.eval()
 
 
-def forgetful(network: TwoSided) -> None:
-    """Put the network into training mode, its halves with much dropout."""
-    network.train()
-    for summary in (network.sound_summary, network.word_summary):
-        for module in summary.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = DROPOUT
+GAINS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+
+
+def tempered(network: TwoSided, held_out: dict[str, tuple[Inputs, metrics.Ints]], shares: dict[str, float]) -> float:
+    """Scale what the joint head adds by the gain under which validation pairs are likeliest; return it."""
+    head = network.joint_head
+    weight, bias = head.weight.clone(), head.bias.clone()
+    losses = []
+    for gain in GAINS:
+        with torch.no_grad():
+            head.weight.copy_(weight * gain)
+            head.bias.copy_(bias * gain)
+        total = 0.0
+        for kind, (inputs, truth) in held_out.items():
+            said = metrics.softmax(all_logits(network, inputs)[:, 0])
+            total -= shares[kind] * float(np.log(said[np.arange(len(truth)), truth] + 1e-12).mean())
+        losses.append(total)
+    best = GAINS[int(np.argmin(losses))]
+    with torch.no_grad():
+        head.weight.copy_(weight * best)
+        head.bias.copy_(bias * best)
+    print("gain of the joint head:", best, [round(loss, 3) for loss in losses])
+    return best
