@@ -182,7 +182,7 @@ def identity(card: Card, tensors: checkpoint.Tensors | None = None, modality: st
     own = [name for name in sorted(tensors) if name.startswith(SIDES[modality])]
     told = (
         card.name, card.network, card.config, card.shapes, card.labels, card.temperatures[head], card.threshold,
-        card.step_samples, card.adaptation, card.vectors if modality == "words" else None,
+        card.step_samples, card.adaptation, card.vectors.sha256 if card.vectors and modality == "words" else None,
     )  # fmt: skip
     parts = [f"{name} {checkpoint.sha256(np.ascontiguousarray(tensors[name]).tobytes())}" for name in own]
     return _digest(repr(told), *parts)

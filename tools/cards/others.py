@@ -60,9 +60,10 @@ def alarms(found: Mapping[str, Any]) -> str:
         return ""
     rows = [[kind, f"{row['seconds'] / 60:.1f}", str(row["hops_taken_for_speech"]), str(row["shown"])]
             for kind, row in (document.get("kinds") or {}).items()]  # fmt: skip
-    head = (
-        f"## Nobody speaking\n\n{document['shown_per_hour']:g} emotions shown an hour (`tools/measure_alarms.py`).\n\n"
-    )
+    deaf = document.get("taken_for_speech") == 0.0
+    never = " The voice detector took none of it for speech, so no network was asked." if deaf else ""
+    told = f"{document['shown_per_hour']:g} emotions shown an hour, through the whole monitor"
+    head = f"## Nobody speaking\n\n{told} (`python tools/measure_alarms.py`).{never}\n\n"
     return head + grid(("sound", "minutes", "hops taken for speech", "emotions shown"), rows)
 
 

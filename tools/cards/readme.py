@@ -39,10 +39,15 @@ def opening(card: Card, folder: str) -> str:
     """Return what the model is."""
     size = sum(math.prod(shape) for shape in card.tensors.values())
     lines = [f"# {folder}: {card.name}", "", texts.INTRODUCTIONS.get(card.network, texts.OTHER)]
-    lines += [f"{size:,} numbers. " + texts.ANSWERS.format(threshold=card.threshold), ""]
+    lines += [f"{size:,} numbers. " + _answers(card), ""]
     if card.figures.get("limit"):
         lines += [f"**Measured in haste: at most {card.figures['limit']} rows of everything.**", ""]
     return "\n".join(lines)
+
+
+def _answers(card: Card) -> str:
+    weights = ", ".join(f"{head} × {weight:g}" for head, weight in zip(card.heads, card.head_weights, strict=True))
+    return texts.ANSWERS.format(threshold=card.threshold, weights=weights)
 
 
 def not_able(card: Card) -> str:

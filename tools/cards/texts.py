@@ -5,8 +5,8 @@ from typing import Final
 INTRODUCTIONS: Final = {
     "stream": (
         "The small network. Hears up to 8.08 s of sound as a picture of 200 bands (0 to 4 kHz) × 400 columns and "
-        "reads up to 40 English words with their times. Its sound half was taught to imitate the frames of a speech "
-        "encoder (Whisper tiny.en, blocks 1 and 2), which it does not need when it runs."
+        "reads up to 40 English words with their times. Its sound half was taught by the frames of a speech "
+        "encoder (Whisper tiny.en, blocks 1 and 2) and then by the answers of `deep`; it needs neither when it runs."
     ),
     "deep": (
         "The large network. Hears up to 8.08 s of sound as 80 mel bands (0 to 4 kHz) through the first layers and "
@@ -20,9 +20,8 @@ OTHER: Final = "A network of the paper's kind. Hears up to 8.08 s of sound and r
 ANSWERS: Final = (
     "It answers with shares of happy, angry, sad, surprised, disgusted and fear, and with a seventh, hidden answer: "
     "none of these (neutral speech, noise, music, silence). Where that one is the largest, or the best of the six "
-    "stays under {threshold:g}, the program says `unsure`. Three heads (words and sound together, sound alone, "
-    "words alone) are summed after calibration where both sides are there; where one is missing, the other's head "
-    "answers by itself."
+    "stays under {threshold:g}, the program says `unsure`. Where both sides are there, its calibrated heads are summed "
+    "({weights}); where one is missing, the other's head answers by itself, as if there were no other."
 )  # fmt: skip
 
 PROHIBITED: Final = (
@@ -63,7 +62,8 @@ HOW: Final = (
 
 PAIRED: Final = (
     "**Synthetic pairs, optimistic**: each test clip is joined with a test line of the same label, so voice and "
-    "words are two independent witnesses of it, which real speech never offers. The words are spread over the clip."
+    "words are two independent witnesses of it, which real speech never offers. The words are spread over the clip. "
+    "Clips come in another random order than above, so sound alone differs a little."
 )  # fmt: skip
 
 CROSSED: Final = {

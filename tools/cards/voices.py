@@ -107,7 +107,8 @@ def harm(document: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     heads = (f"streams of `{document['split']}` speakers, mean of corpora", "UAR without", "with", "gain", "95 %")
-    return "\n" + grid(heads, rows) + "\nBy `python tools/measure_adaptation.py`.\n"
+    most = f", at most {document['limit']} clips of a corpus" if document.get("limit") else ""
+    return "\n" + grid(heads, rows) + f"\nBy `python tools/measure_adaptation.py`{most}.\n"
 
 
 def crossing(card: Card) -> str:
