@@ -74,7 +74,8 @@ def measured(bench: Bench, *, only_kept: bool = False) -> dict[str, Any]:
 def _speed(bench: Bench) -> dict[str, Any]:
     """Return the costs of all models, measured in one run; the same models, the same figures."""
     entries = [entry for entry in checkpoint.installed(bench.models) if entry.card]
-    key = checkpoint.sha256("\n".join(f"{e.name} {measures.identity(e.card)}" for e in entries if e.card).encode())
+    of = sorted(f"{entry.name} {measures.identity(entry.card)}" for entry in entries if entry.card)
+    key = checkpoint.sha256("\n".join(of).encode())
     kept = bench.work / "speeds" / f"{key}.json"
     if not kept.exists():
         print("speed of " + ", ".join(entry.name for entry in entries), file=sys.stderr)
