@@ -77,8 +77,8 @@ def voice_of(sound: Samples) -> tuple[int, int]:
     """Return the samples between which a recording of one utterance lies: what is near its loud frames, with a margin.
 
     Live, what lies before an utterance is masked and the last word is followed by little; recordings bring seconds of
-    silence at both ends. Near: within 12 dB of the 95th percentile, or within 30 dB and 6 dB over the 10th, so that noise
-    counts as silence. No voice detector is asked: it would miss whispers and cries.
+    silence at both ends. Near: within 12 dB of the 95th percentile, or within 30 dB and 6 dB over the 10th: noise is
+    silence, too. No voice detector is asked: it would miss whispers and cries.
     """
     n_frames = len(sound) // FRAME
     if n_frames == 0:

@@ -97,13 +97,13 @@ def test_a_missing_model_is_refused(models: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_with_a_wrong_hash_is_refused(models: Path, tmp_path: Path) -> None:
-    weights = models / "stream" / checkpoint.WEIGHTS_FILE
+    weights = models / "deep" / checkpoint.WEIGHTS_FILE
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     code, sentence = refusal(tmp_path)
     assert code == 3
-    card = checkpoint.read_card(models / "stream")
+    card = checkpoint.read_card(models / "deep")
     assert sentence == (
         f"emostream: {weights} has SHA-256 {checkpoint.sha256(bytes(content))[:12]}…, but its card says "
         f"{card.files[checkpoint.WEIGHTS_FILE].sha256[:12]}…: the file is damaged or not the one that was trained; "
@@ -112,7 +112,7 @@ def test_a_model_with_a_wrong_hash_is_refused(models: Path, tmp_path: Path) -> N
 
 
 def test_a_model_of_another_shape_is_refused(models: Path, tmp_path: Path) -> None:
-    folder = models / "stream"
+    folder = models / "deep"
     tensors = load_file(folder / checkpoint.WEIGHTS_FILE)
     name = next(name for name, tensor in tensors.items() if tensor.ndim > 1)
     tensors[name] = tensors[name][:-1]

@@ -6,6 +6,7 @@ program masks them), taught (by `deep`, against the mean of the speaker's other 
 """
 
 import json
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -277,7 +278,7 @@ class Run:
             trained_on=ship.rows_used(self.store, self.texts),
             figures={},
             vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
-            adaptation=stage_speaker.ADAPTATION,
+            adaptation=replace(stage_speaker.ADAPTATION, strength=ship.STRENGTH),
         )
         save = halves.save if plan.network == "deep" else export.save  # 24 MB and not 47
         save(places.models / plan.network, self.network, written)
