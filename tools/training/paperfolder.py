@@ -154,7 +154,7 @@ decisions about persons, for medical, legal or safety purposes, or on persons wh
 
 * It heard clean, acted voices, for a minute of training: noise, rooms and telephones throw it off (see the second row).
 * It was trained on clips cut to their voice, the newest sound last, and its dense layers know places: silence after the
-  voice throws it off (`shallow` on RAVDESS: 0.28 on cut clips, 0.14 on whole ones with a second of silence at both ends).
+  voice throws it off (`shallow` on RAVDESS: 0.28 on cut clips, 0.14 with a second of silence at both ends).
 * Every window gets an emotion or `unsure`; silence, music and neutral talk were never shown to it.
 * What someone sounds like or says is not what they feel. Culture, illness, tiredness and irony mislead it.
 * No corpus pairs emotional words with an emotional voice: sounds and texts were joined by label. Figures on such pairs
