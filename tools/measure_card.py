@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from streamer import places
 from streamer.network import checkpoint
 from streamer.network.card import Card, card_from_json, card_to_json
+from streamer.settings import Settings
 from tools.cards import figures, manifests, measures, plots, readme, speed, voices
 from tools.cards.measures import Bench
 
@@ -103,7 +104,7 @@ def render(folder: Path) -> None:
     """Write README and drawings from the card."""
     card = checkpoint.read_card(folder)
     draw(folder, card.figures)
-    checkpoint.write_whole(folder / "README.md", readme.readme(card, folder.name).encode())
+    checkpoint.write_whole(folder / "README.md", readme.readme(card, folder.name, Settings().model.name).encode())
 
 
 def draw(folder: Path, found: Any) -> None:  # noqa: ANN401  figures are free of form

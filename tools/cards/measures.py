@@ -122,7 +122,8 @@ def _of_clips(bench: Bench, corpus: str) -> Path:
 def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> dict[str, dict[str, Any]]:
     """Return the documents of the evaluations by group and name; what was made before is read from `work`.
 
-    What aims are held against is measured first. `only_kept`: what was not made before is left out.
+    What aims are held against is measured first; joined recordings, which take longest, last. `only_kept`: what was not
+    made before is left out.
     """
     folder = bench.models[0] / bench.model
     card = checkpoint.read_card(folder)
@@ -131,7 +132,8 @@ def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> 
     code = _digest(*(_of_code(path) for path in CODE))
     kept: dict[tuple[str, str], Path] = {}
     urgent = {aim.path[:2] for aim in AIMS}
-    for at, (group, name, request) in enumerate(sorted(wanted, key=lambda one: (one.group, one.name) not in urgent)):
+    ordered = sorted(wanted, key=lambda one: (one.group == "joined", (one.group, one.name) not in urgent))
+    for at, (group, name, request) in enumerate(ordered):
         check(request)
         asked = json.dumps(_without_place(request))
         key = _digest(models[str(request.modality)], asked, checkpoint.sha256(request.manifest.read_bytes()))
@@ -182,7 +184,7 @@ def identity(card: Card, tensors: checkpoint.Tensors | None = None, modality: st
     own = [name for name in sorted(tensors) if name.startswith(SIDES[modality])]
     told = (
         card.name, card.network, card.config, card.shapes, card.labels, card.temperatures[head], card.threshold,
-        card.step_samples, card.adaptation, card.vectors.sha256 if card.vectors and modality == "words" else None,
+        card.step_samples, card.adaptation if modality == "sound" else card.vectors and card.vectors.sha256,
     )  # fmt: skip
     parts = [f"{name} {checkpoint.sha256(np.ascontiguousarray(tensors[name]).tobytes())}" for name in own]
     return _digest(repr(told), *parts)

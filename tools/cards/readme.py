@@ -12,12 +12,13 @@ from tools.cards.cells import grid, listed, n
 WIDTH: Final = 118
 
 
-def readme(card: Card, folder: str) -> str:
-    """Return the whole text; `folder` is the name of the model's folder."""
+def readme(card: Card, folder: str, default: str) -> str:
+    """Return the whole text; `folder` is the name of the model's folder, `default` that of the monitor's model."""
     found = card.figures
     sections = (
-        opening(card, folder), licences.section(card), not_able(card), reached(card), voices.sound(found),
-        voices.noise(found), voices.calibration(found, card.threshold), voices.adaptation(card), voices.crossing(card),
+        opening(card, folder, is_default=folder == default), licences.section(card), not_able(card),
+        reached(card), voices.sound(found), voices.noise(found), voices.calibration(found, card.threshold),
+        voices.adaptation(card), voices.crossing(card),
         others.words(found), others.pairs(found), others.joined(found), others.alarms(found),
         others.speed(found, folder), training(card), commands(found),
     )  # fmt: skip
@@ -35,11 +36,12 @@ def wrapped(text: str) -> str:
     return "\n".join(lines)
 
 
-def opening(card: Card, folder: str) -> str:
+def opening(card: Card, folder: str, *, is_default: bool) -> str:
     """Return what the model is."""
     size = sum(math.prod(shape) for shape in card.tensors.values())
     lines = [f"# {folder}: {card.name}", "", texts.INTRODUCTIONS.get(card.network, texts.OTHER)]
-    lines += [f"{size:,} numbers. " + _answers(card), ""]
+    use = "The monitor's default model." if is_default else f"`emostream --model {folder}` listens with it."
+    lines += [f"{use} {size:,} numbers.", "", _answers(card), ""]
     if card.figures.get("limit"):
         lines += [f"**Measured in haste: at most {card.figures['limit']} rows of everything.**", ""]
     return "\n".join(lines)
