@@ -14,15 +14,15 @@ NONE = contract.N_EMOTIONS
 class MoodRules:
     """How quickly the mood follows, and when a label is entered and left."""
 
-    rise_s: float = 0.6
+    rise_s: float = 0.3
     """Time constant with which a share rises."""
-    fall_s: float = 1.2
+    fall_s: float = 1.0
     """Time constant with which a share falls: evidence comes faster than it fades."""
-    enter: float = 0.40
+    enter: float = 0.54
     """Smoothed share, among the six and "none", from which an emotion may become the label."""
-    exit: float = 0.30
+    exit: float = 0.34
     """Smoothed share under which the label is left."""
-    margin: float = 0.08
+    margin: float = 0.1
     """How far another emotion must be ahead of the label to take its place."""
     dwell_s: float = 1.0
     """Shortest time for which a label stays before another emotion may take its place."""

@@ -97,13 +97,13 @@ class Model(Section):
 class Mood(Section):
     """How estimates are smoothed into the mood that is shown."""
 
-    rise_s: float = Field(0.2, ge=0, le=60)
+    rise_s: float = Field(0.3, ge=0, le=60)
     """Time constant with which a probability rises."""
-    fall_s: float = Field(2.0, ge=0, le=60)
+    fall_s: float = Field(1.0, ge=0, le=60)
     """Time constant with which a probability falls."""
-    enter: Share = 0.56
+    enter: Share = 0.54
     """Smoothed share, among the six and "none", from which an emotion may be named."""
-    exit: Share = 0.54
+    exit: Share = 0.34
     """Smoothed share under which it is no longer named."""
     margin: Share = 0.1
     """Lead over the named emotion that another needs to take its place."""
