@@ -18,9 +18,9 @@ class MoodRules:
     """Time constant with which a share rises."""
     fall_s: float = 1.0
     """Time constant with which a share falls: evidence comes faster than it fades."""
-    enter: float = 0.54
+    enter: float = 0.6
     """Smoothed share, among the six and "none", from which an emotion may become the label."""
-    exit: float = 0.34
+    exit: float = 0.4
     """Smoothed share under which the label is left."""
     margin: float = 0.1
     """How far another emotion must be ahead of the label to take its place."""

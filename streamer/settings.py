@@ -101,9 +101,9 @@ class Mood(Section):
     """Time constant with which a probability rises."""
     fall_s: float = Field(1.0, ge=0, le=60)
     """Time constant with which a probability falls."""
-    enter: Share = 0.54
+    enter: Share = 0.6
     """Smoothed share, among the six and "none", from which an emotion may be named."""
-    exit: Share = 0.34
+    exit: Share = 0.4
     """Smoothed share under which it is no longer named."""
     margin: Share = 0.1
     """Lead over the named emotion that another needs to take its place."""
