@@ -5,8 +5,9 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
+from streamer.network import contract
 from streamer.network.card import Card
-from tools.cards import aims, figures, licences, others, texts, voices
+from tools.cards import aims, figures, licences, measures, others, texts, voices
 from tools.cards.cells import grid, listed, n
 
 WIDTH: Final = 118
@@ -38,8 +39,9 @@ def wrapped(text: str) -> str:
 
 def opening(card: Card, folder: str, *, is_default: bool) -> str:
     """Return what the model is."""
+    seconds = contract.samples_of(card.shapes["columns"][0], card.step_samples) / contract.PICTURE_RATE_HZ
     size = sum(math.prod(shape) for shape in card.tensors.values())
-    lines = [f"# {folder}: {card.name}", "", texts.INTRODUCTIONS.get(card.network, texts.OTHER)]
+    lines = [f"# {folder}: {card.name}", "", texts.INTRODUCTIONS.get(card.network, texts.OTHER).format(seconds=seconds)]
     use = "The monitor's default model." if is_default else f"`emostream --model {folder}` listens with it."
     lines += [f"{use} {size:,} numbers.", "", _answers(card), ""]
     if card.figures.get("limit"):
@@ -49,7 +51,8 @@ def opening(card: Card, folder: str, *, is_default: bool) -> str:
 
 def _answers(card: Card) -> str:
     weights = ", ".join(f"{head} × {weight:g}" for head, weight in zip(card.heads, card.head_weights, strict=True))
-    return texts.ANSWERS.format(threshold=card.threshold, weights=weights)
+    told = texts.ANSWERS.format(threshold=card.threshold, weights=weights)
+    return f"{told} {texts.JOINED}" if card.network in measures.TWO_SIDED else told
 
 
 def not_able(card: Card) -> str:

@@ -4,18 +4,18 @@ from typing import Final
 
 INTRODUCTIONS: Final = {
     "stream": (
-        "The small network. Hears up to 8.08 s of sound as a picture of 200 bands (0 to 4 kHz) × 400 columns and "
-        "reads up to 40 English words with their times. Its sound half was taught by the frames of a speech "
+        "The small network. Hears up to {seconds:g} s of sound as a picture of 200 bands (0 to 4 kHz) × 400 columns "
+        "and reads up to 40 English words with their times. Its sound half was taught by the frames of a speech "
         "encoder (Whisper tiny.en, blocks 1 and 2) and then by the answers of `deep`; it needs neither when it runs."
     ),
     "deep": (
-        "The large network. Hears up to 8.08 s of sound as 80 mel bands (0 to 4 kHz) through the first layers and "
-        "the first two blocks of the encoder of Whisper tiny.en (OpenAI, MIT), which ride in its weights, and reads "
-        "up to 40 English words with their times. Computed only where somebody speaks."
+        "The large network. Hears up to {seconds:g} s of sound as 80 mel bands (filled up to 4 kHz) through the "
+        "first layers and the first two blocks of the encoder of Whisper tiny.en (OpenAI, MIT), which ride in its "
+        "weights, and reads up to 40 English words with their times. Computed only where somebody speaks."
     ),
 }  # fmt: skip
 
-OTHER: Final = "A network of the paper's kind. Hears up to 8.08 s of sound and reads up to 40 words."
+OTHER: Final = "A network of the paper's kind. Hears up to {seconds:g} s of sound and reads up to 40 words."
 
 ANSWERS: Final = (
     "It answers with shares of happy, angry, sad, surprised, disgusted and fear, and with a seventh, hidden answer: "
@@ -66,11 +66,19 @@ PAIRED: Final = (
     "Clips come in another random order than above, so sound alone differs a little."
 )  # fmt: skip
 
+JOINED: Final = (
+    "The head for both takes voice and words for independent witnesses (Bayes' rule), but half of what is said with "
+    "feeling for plain talk, so that plain words take little from a voice; attention between words and columns adds "
+    "what it learned beyond that."
+)  # fmt: skip
+
 CROSSED: Final = {
     "deep": (
         "The head was trained anew without the corpus and tested on all clips of its training split, each speaker's in "
-        "random order; the encoder under it is Whisper's and met none of them. Figures of the training program "
-        "(`left-out-deep.json`), not of `emostream evaluate`: a network for each corpus is not shipped."
+        "random order; the encoder under it is Whisper's and met none of them. Measured with the plain mean of the "
+        "frames as embedding, before attention was put beside it, and with the whole of the speaker's mean. Figures of "
+        "the training program (`left-out-deep.json`), not of `emostream evaluate`: a network for each corpus is not "
+        "shipped."
     ),
     "stream": (
         "The head was trained anew without the corpus and tested on all clips of its training split, each speaker's in "
@@ -79,3 +87,8 @@ CROSSED: Final = {
     ),
 }  # fmt: skip
 """What leaving a corpus out means, by network."""
+
+NOT_CROSSED: Final = (
+    "Not measured: the whole network, and `deep` that taught it, would have to be trained anew for each corpus. "
+    "[`deep`](../deep/README.md), whose encoder met none of them, says what to expect at best."
+)  # fmt: skip

@@ -121,7 +121,7 @@ def crossing(card: Card) -> str:
         for name, row in {**(cross.get("left out") or {}), **mean}.items()
     ]  # fmt: skip
     if not rows:
-        return ""
+        return f"## Corpora never met\n\n{texts.NOT_CROSSED}" if card.network == "stream" else ""
     heads = ("left out", "n", "UAR own", "with neutral", "95 %", "with neutral, no adaptation", "ECE")
     told = cross.get("note") or texts.CROSSED.get(card.network, "Trained anew without the corpus, then tested on it.")
     text = f"## Corpora never met\n\n{told}\n\n" + grid(heads, rows)
