@@ -87,16 +87,16 @@ def test_the_temperature_undoes_a_scale() -> None:
     assert metrics.calibration_error(truth, metrics.softmax(logits * 4.0)) > 0.2
 
 
-def test_the_threshold_lets_four_in_five_pass_and_stays_in_bounds() -> None:
-    peaks = np.linspace(0.0, 4.0, 101)
-    logits = np.zeros((101, 7))
-    logits[:, 2] = peaks
-    logits[:, 6] = -1.0
-    shares = metrics.softmax(logits)[:, 2]
-    threshold = ship.threshold_of(logits)
-    assert np.mean(shares >= threshold) == pytest.approx(0.8, abs=0.02)
-    assert ship.threshold_of(logits[-2:]) == 0.45
-    assert ship.threshold_of(np.eye(7)[[6, 6]]) == 0.45  # nothing called an emotion at all
+def test_the_threshold_is_the_highest_that_costs_next_to_nothing() -> None:
+    sure, unsure = np.full((50, 7), 0.01), np.full((50, 7), 0.1)
+    sure[:, 2], unsure[:, 2], unsure[:, 6] = 0.94, 0.37, 0.13
+    plain = np.full((50, 7), 0.01)
+    plain[:, 6] = 0.94
+    logits, even = np.log(np.concatenate((sure, unsure, plain))), np.ones(150)
+    right = np.array([2] * 100 + [6] * 50)
+    assert ship.threshold_of(ship.Judged(right, logits, even), 1.0) == 0.35  # above it half of the emotions are lost
+    wrong = np.array([2] * 50 + [6] * 100)
+    assert ship.threshold_of(ship.Judged(wrong, logits, even), 1.0) == 0.45  # who is unsure had better say so
 
 
 def test_classes_that_a_corpus_lacks_cost_nothing() -> None:
