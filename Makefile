@@ -1,7 +1,7 @@
 # make run     set up once, then listen:  make run ARGS="--wav x.wav --json"  passes options on
 # make test    set up, then style, types, and the whole suite
 # make lint    style and types alone
-# make proofs  what is too slow for every test run: the paper's mechanism at work, the study on CMU-MOSEI's files
+# make proofs  what is too slow for every test run: the paper's mechanism, CMU-MOSEI's files, ten minutes in steps, an hour of noise
 # make bench   latency, processor and memory of the whole program, measured for a minute and a half
 # Set-up is done again only when constraints.txt, pyproject.toml or tools/set-up changed.
 
@@ -32,6 +32,8 @@ lint: .venv/.ready-test
 
 proofs: .venv/.ready-test
 	@$(BIN)/python -m pytest -q -s tests/proofs/prove_*.py $(ARGS)
+	@$(BIN)/python tools/prove_cached.py --minutes 10
+	@$(BIN)/python tools/measure_alarms.py
 
 bench: .venv/.ready-test
 	@$(BIN)/python tools/measure_latency.py $(ARGS)
