@@ -83,6 +83,9 @@ def _exported(
         message = "torch exported nothing"
         raise CheckpointError(message)
     program.model.metadata_props[WEIGHTS_KEY] = sha256
+    # The exporter notes where each node came from, with the paths of the machine that exported it.
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()
     return bytes(program.model_proto.SerializeToString())
 
 

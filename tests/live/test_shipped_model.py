@@ -131,3 +131,9 @@ def test_with_nobody_speaking_it_is_none_of_the_six(model: Model) -> None:
 )
 def test_it_reads_plain_cases(model: Model, text: str, emotion: str) -> None:
     assert contract.EMOTIONS[int(model.read(text)[: contract.N_EMOTIONS].argmax())] == emotion
+
+
+def test_nothing_tells_where_a_model_was_made() -> None:
+    """The exporter notes for each node in which file it was written."""
+    for path in sorted((ROOT / "models").glob("*/*.onnx")):
+        assert b".py" not in path.read_bytes(), path
