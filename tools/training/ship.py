@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import safetensors.numpy
-import torch
-from torch import Tensor
 
 from streamer.network import card as cards
 from streamer.network import checkpoint
-from streamer.network.sides import HEADS, TwoSided
+from streamer.network.sides import HEADS
 from tools.training import corpora, metrics
 from tools.training.soundstore import SoundStore
 from tools.training.textdata import Texts
@@ -34,8 +31,6 @@ STRENGTH = 0.5
 
 HEAD_WEIGHTS = (1.0, 0.0, 0.0)
 """The joint head holds the sum of the calibrated others already (TwoSided.believed)."""
-
-EXPORT_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +117,6 @@ def rows_used(store: SoundStore, texts: Texts) -> tuple[cards.CorpusNote, ...]:
         cards.CorpusNote(corpus, corpora.LICENCES[corpus], seen.count(corpus))
         for corpus in (*corpora.SOUND_CORPORA, *corpora.TEXT_CORPORA)
     )
-
-
-def check_export(folder: Path, network: TwoSided, inputs: tuple[Tensor, ...]) -> float:
-    """Return how far ONNX Runtime is from torch at most; raises ValueError above `EXPORT_TOLERANCE`."""
-    session = onnxruntime.InferenceSession(folder / checkpoint.ONNX_FILE, providers=["CPUExecutionProvider"])
-    feed = {name: x.numpy() for name, x in zip(network.inputs, inputs, strict=True)}
-    said = session.run(["logits"], {i.name: feed[i.name] for i in session.get_inputs()})[0]
-    with torch.inference_mode():
-        apart = float(np.abs(said - network(*inputs)[0].numpy()).max())
-    if apart > EXPORT_TOLERANCE:
-        message = f"the exported network is {apart:.1e} from the trained one, wanted {EXPORT_TOLERANCE:.0e} at most"
-        raise ValueError(message)
-    return apart
 
 
 KINDS_JUDGED = {"match": 0.45, "plain words": 0.45, "plain voice": 0.1}
