@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "longer", "taught", "pool", "words", "speaker", "joint")
+STAGES = ("sound", "longer", "taught", "pool", "tune", "words", "speaker", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class Plan:
     taught: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """`deep` has no sound of its own to train."""
     pool: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    """Of `deep` alone."""
+    tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """Both of `deep` alone."""
+    tune_copies: int = 0
+    """Augmented copies on which the encoder of `deep` is tuned."""
     left_out: bool = False
     """Train the head again without each corpus, to see how far it goes on one that it never met."""
     favour: dict[str, float] = field(default_factory=dict)

@@ -4,24 +4,20 @@ A scene is cut as the live program would: nothing before the newest voice, but f
 end before the voice does.
 """
 
-import concurrent.futures
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from streamer.features import mel
 from streamer.network import contract
-from streamer.network.encoder import Encoder
 from streamer.network.sides import GRID
 from streamer.network.stream import SoundTrunk
-from tools.training import augment, pictures, soundstore, teacher
+from tools.training import augment, pictures
 
 N_EMPTY: Final = 350
 """Scenes per copy with nobody in them."""
@@ -86,20 +82,6 @@ def cut(on: int, off: int, n: int, rng: augment.Rng, *, whole: bool) -> tuple[in
     return max(first, last - contract.samples_of(contract.N_COLUMNS)), last
 
 
-@torch.inference_mode()
-def encode(encoder: Encoder, sound: augment.Sound) -> NDArray[np.float16]:
-    """Return (latents, D) of a window's sound; the oldest columns are dropped that fill no latent."""
-    n_columns = contract.columns_in(len(sound)) // GRID * GRID
-    if n_columns == 0:
-        return np.zeros((0, encoder.channels), np.float16)
-    dropped = contract.columns_in(len(sound)) - n_columns
-    frames = mel.mel_frames(sound[dropped * contract.LIVE_STEP_SAMPLES :])
-    mels = torch.from_numpy(mel.frames_of_columns(frames, n_columns)[None].copy())
-    columns = torch.ones(1, n_columns, dtype=torch.bool)
-    latents = functional.avg_pool1d(encoder(mels, columns), GRID)[0].T
-    return latents.numpy().astype(np.float16)
-
-
 def write(items: Iterable[Item], name: str, folder: Path) -> None:
     """Write what a trunk made of scenes, as the set `name`."""
     notes: list[tuple[int, int, int, int]] = []
@@ -111,61 +93,6 @@ def write(items: Iterable[Item], name: str, folder: Path) -> None:
             position += len(latents)
     # Written last: its presence says that the set is whole.
     np.save(folder / f"{name}.npy", np.array(notes, NOTE))
-
-
-def encoded_scene(encoder: Encoder, scene: pictures.Scene, rng: augment.Rng, *, whole: bool) -> Item:
-    """Return a scene of sound as `deep` hears it."""
-    n = len(scene.sound)
-    first, last = 0, min(n, contract.samples_of(EMPTY_COLUMNS))
-    if scene.clip >= 0:
-        first, last = cut(scene.on, scene.off, n, rng, whole=whole)
-    return encode(encoder, scene.sound[first:last]), scene.clip, scene.label
-
-
-def build_copy(corpora_root: Path, folder: Path, copy: int, seed: int, weights: Path) -> None:
-    """Write one copy of the training split for `deep`; the scenes are those of `pictures.build_copy`."""
-    torch.set_num_threads(1)
-    director = pictures.Director(soundstore.load(corpora_root, folder))
-    encoder = teacher.encoder(weights)
-
-    def items() -> Iterator[Item]:
-        for clip in director.training:
-            rng = np.random.default_rng([seed, copy, clip])
-            scene = director.plain_scene(clip) if copy == 0 else director.scene(clip, rng)
-            yield encoded_scene(encoder, scene, rng, whole=copy == 0)
-        for i in range(N_EMPTY):
-            rng = np.random.default_rng([seed, copy, 1_000_000 + i])
-            yield encoded_scene(encoder, director.empty_scene(rng), rng, whole=False)
-
-    write(items(), name_of("deep", f"train-{copy}"), folder)
-
-
-def build_held_out(  # noqa: PLR0913, PLR0917  what makes the set
-    corpora_root: Path, folder: Path, split: str, noise: str, snr_db: float, seed: int, weights: Path
-) -> None:
-    """Write `split` as recorded or in noise for `deep`, as `pictures.build_held_out` does."""
-    torch.set_num_threads(1)
-    director = pictures.Director(soundstore.load(corpora_root, folder))
-    encoder = teacher.encoder(weights)
-    scenes = pictures.held_out_scenes(director, split, noise, snr_db, seed)
-    items = (
-        encoded_scene(encoder, scene, np.random.default_rng([seed, 78, clip]), whole=True) for clip, scene in scenes
-    )
-    write(items, name_of("deep", pictures.held_out_name(split, noise, snr_db)), folder)
-
-
-def build_deep(corpora_root: Path, folder: Path, n_copies: int, seed: int, weights: Path, workers: int) -> None:
-    """Write whatever is missing of the sets of `deep`."""
-    soundstore.load(corpora_root, folder)
-    held_out = [(split, *noise) for split, noise in pictures.HELD_OUT]
-    jobs: list[tuple[Callable[..., None], str, tuple[Any, ...]]] = [
-        (build_copy, f"train-{copy}", (copy, seed, weights)) for copy in range(n_copies)
-    ]
-    jobs += [(build_held_out, pictures.held_out_name(*how), (*how, seed, weights)) for how in held_out]
-    with concurrent.futures.ProcessPoolExecutor(max_workers=workers) as pool:
-        missing = [job for job in jobs if not (folder / f"{name_of('deep', job[1])}.npy").exists()]
-        for done in [pool.submit(work, corpora_root, folder, *how) for work, _, how in missing]:
-            done.result()
 
 
 def shown(note: np.void, rng: augment.Rng, *, whole: bool) -> tuple[int, int]:

@@ -13,14 +13,21 @@ from streamer.network.stream import Stream
 from tools.training import (
     config,
     encoded,
+    melstore,
     pictures,
     soundstore,
-    stage_pool,
     stage_sound,
     stage_speaker,
     stage_taught,
+    stage_tune,
     teacher,
 )
+
+WHISPER: Final = "whisper"
+"""Name of the sets that hold what the encoder made of scenes before it was tuned."""
+
+WHISPER_COPIES: Final = 5
+"""Copies on which the pooling begins, before the encoder is tuned."""
 
 NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
 
@@ -54,18 +61,34 @@ class Hearing:
 
     def hear(self) -> None:
         """Fill in the trunk, and keep what it makes of every scene."""
-        plan, places = self.plan, self.places
         if isinstance(self.network, Deep):
-            encoded.build_deep(places.corpora, places.work, plan.copies, plan.seed, places.teacher, places.workers)
-            self.network.sound.encoder.load_state_dict(teacher.encoder(places.teacher).state_dict())
-            centre, spread = encoded.statistics(encoded.open_scenes(places.work, "deep", "train-0", self.channels))
-            self.network.sound.centre.copy_(torch.from_numpy(centre)[:, None])
-            self.network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
-        else:
-            pupil = stage_taught.Pupil(stage_sound.Listener(self.network))
-            pupil.load_state_dict(learned(self.places.work, "taught"))
-            self.network.eval()
-            encoded.build_stream(self.network.sound, places.work, plan.copies, plan.seed)
+            self._hear_encoded(self.network)
+            return
+        pupil = stage_taught.Pupil(stage_sound.Listener(self.network))
+        pupil.load_state_dict(learned(self.places.work, "taught"))
+        self.network.eval()
+        encoded.build_stream(self.network.sound, self.places.work, self.plan.copies, self.plan.seed)
+
+    def whisper(self, network: Deep) -> tuple[encoded.EncodedScenes, ...]:
+        """Fill in the encoder as Whisper has it, and return what it makes of some copies of the training scenes."""
+        plan, places = self.plan, self.places
+        melstore.build(places.corpora, places.work, max(plan.copies, plan.tune_copies), plan.seed, places.workers)
+        network.sound.encoder.load_state_dict(teacher.encoder(places.teacher).state_dict())
+        names = [f"train-{copy}" for copy in range(WHISPER_COPIES)]
+        melstore.build_encoded(network.sound.encoder, places.work, WHISPER, names)
+        found = [encoded.open_scenes(places.work, WHISPER, name, self.channels) for name in names]
+        centre, spread = encoded.statistics(found[0])
+        network.sound.centre.copy_(torch.from_numpy(centre)[:, None])
+        network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
+        return tuple(encoded.EncodedScenes(scenes.latents, scenes.notes, centre, spread) for scenes in found)
+
+    def _hear_encoded(self, network: Deep) -> None:
+        tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
+        tuned.load_state_dict(learned(self.places.work, "tune"))
+        network.eval().requires_grad_(requires_grad=False)
+        names = [f"train-{copy}" for copy in range(self.plan.copies)]
+        names += [pictures.held_out_name(split, *noise) for split, noise in pictures.HELD_OUT]
+        melstore.build_encoded(network.sound.encoder, self.places.work, self.plan.network, names)
 
     @property
     def channels(self) -> int:
@@ -96,9 +119,6 @@ class Hearing:
     def embed(self) -> stage_speaker.Embedded:
         """Fill in trunk, pooling, centre and spread, and return the embeddings of all training scenes."""
         self.hear()
-        if isinstance(self.network, Deep):
-            attending = stage_pool.Attending(self.network.sound_pooling)
-            attending.load_state_dict(learned(self.places.work, "pool"))
         centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
         self.network.centre.copy_(torch.from_numpy(centre))
         self.network.spread.copy_(torch.from_numpy(spread))

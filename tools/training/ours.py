@@ -1,8 +1,9 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
-`deep` comes first and has its sound from Whisper as it is: pool (what to attend to), words, speaker (the head against
-the running mean), joint, ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows as the live
-program masks them), taught (by `deep`, against the mean of the speaker's other clips), words, speaker, joint, ship.
+`deep` comes first and has its sound from Whisper: pool (what to attend to), tune (the encoder itself, gently), words,
+speaker (the head against the running mean), joint, ship. `stream`: sound (taught by Whisper's frames), longer (the same
+on windows as the live program masks them), taught (by `deep`, against the mean of the speaker's other clips), words,
+speaker, joint, ship.
 """
 
 import json
@@ -32,6 +33,7 @@ from tools.training import (
     stage_sound,
     stage_speaker,
     stage_taught,
+    stage_tune,
     stage_words,
     teacher,
     textdata,
@@ -41,7 +43,7 @@ from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
     "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
-    "deep": ("pool", "words", "speaker", "joint", "ship"),
+    "deep": ("pool", "tune", "words", "speaker", "joint", "ship"),
 }
 LIVE_SHARE: Final = 0.7
 """Share of windows in the second stage of sound that show nothing before the newest voice."""
@@ -68,6 +70,7 @@ class Run:
             "longer": self.longer,
             "taught": self.taught,
             "pool": self.pool,
+            "tune": self.tune,
             "words": self.words,
             "speaker": self.speaker,
             "joint": self.joint,
@@ -136,12 +139,18 @@ class Run:
     def pool(self) -> None:
         """Train the pooling of `deep`."""
         assert isinstance(self.network, Deep), "stream has its pooling from the stages of sound"
-        plan = self.plan
-        self.heard.hear()
-        copies = tuple(self.heard.scenes(f"train-{copy}") for copy in range(plan.copies))
-        stage_pool.run(
-            self.network.sound_pooling, copies, self.store, plan.favour, plan.pool, self.places.work, plan.seed
-        )
+        plan, work = self.plan, self.places.work
+        copies = self.heard.whisper(self.network)
+        stage_pool.run(self.network.sound_pooling, copies, self.store, plan.favour, plan.pool, work, plan.seed)
+
+    def tune(self) -> None:
+        """Train the encoder of `deep` and its pooling further."""
+        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
+        plan, work = self.plan, self.places.work
+        self.heard.whisper(self.network)
+        tuned = stage_tune.Tuned(self.network.sound, self.network.sound_pooling)
+        tuned.attending.load_state_dict(self.learned("pool"))
+        stage_tune.run("tune", tuned, plan.tune_copies, self.store, plan.favour, plan.tune, work, plan.seed)
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""

@@ -1,5 +1,6 @@
 """Several processes under torchrun: each takes its share of every batch, gradients are averaged by torch (DDP)."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,5 +73,10 @@ def place(device_name: str) -> Iterator[Place]:
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Place(device, torch.distributed.get_rank(), processes)
+        # Who is done first must not take its end of a connection away while another still reads from it.
+        torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()
+        # DDP stands in cycles of references. Left to the end of the interpreter, a thread of gloo that lets go of its
+        # last tensor then finds no interpreter any more and aborts.
+        gc.collect()

@@ -36,7 +36,10 @@ class Attending(nn.Module):
 
     def forward(self, f: Tensor, mask: Tensor, others: Tensor) -> Tensor:
         """Return logits (B, C) of latents (B, D, N), each against the mean of `others` (B, B) that it is told of."""
-        x = self.pooling(f, mask)
+        return self.answer(self.pooling(f, mask), others)
+
+    def answer(self, x: Tensor, others: Tensor) -> Tensor:
+        """Return logits (B, C) of uncentred embeddings (B, P), each against the mean of `others` (B, B)."""
         if self.training:
             with torch.no_grad():
                 self.centre.lerp_(x.detach().mean(dim=0), CENTRE_RATE)

@@ -93,10 +93,18 @@ class Drawn:
 class Streams:
     """Draws embeddings with the past of their speakers."""
 
-    def __init__(self, data: Embedded, recordings: tuple[Recording, ...], favour: dict[str, float]) -> None:
+    def __init__(
+        self,
+        data: Embedded,
+        recordings: tuple[Recording, ...],
+        favour: dict[str, float],
+        without: tuple[str, ...] = (),
+    ) -> None:
+        """Draw from all scenes but those of the corpora `without`."""
         self._data = data
         voiced = data.clip >= 0
         weights = np.where(voiced, sounddata.clip_weights(recordings, favour)[data.clip], 0.0)
+        weights[[c >= 0 and recordings[c].corpus in without for c in data.clip]] = 0.0
         weights *= (1.0 - EMPTY_SHARE) / weights.sum()
         weights[~voiced] = EMPTY_SHARE / max(int(np.sum(~voiced)), 1)
         self._weights = weights / weights.sum()

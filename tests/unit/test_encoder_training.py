@@ -1,0 +1,98 @@
+"""What the encoder of `deep` is tuned on: scenes as mel frames, as the live program hears them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from streamer.features import mel
+from streamer.network import contract
+from streamer.network.deep import EncodedSound
+from streamer.network.encoder import Encoder
+from streamer.network.pooling import AttentiveMean
+from streamer.network.sides import GRID
+from tools.training import encoded, melstore, stage_speaker, stage_tune
+from tools.training.soundstore import Recording
+
+RNG = np.random.default_rng(5)
+LENGTHS_S = (1.0, 0.3, 2.5, 1.7, 0.05, 0.9)
+RECORDINGS = tuple(
+    Recording(0, 100, 0, 100, corpus, f"s{clip % 2}", clip % 7, "train", leaks_words=False)
+    for corpus in ("ravdess", "emodb")
+    for clip in range(3)
+)
+
+
+def sound(length_s: float) -> np.ndarray:
+    return (0.1 * RNG.standard_normal(round(length_s * contract.PICTURE_RATE_HZ))).astype(np.float32)
+
+
+def scenes(folder: Path) -> melstore.MelScenes:
+    items = ((melstore.mels_of(sound(length)), clip, clip % 7) for clip, length in enumerate(LENGTHS_S))
+    encoded.write(items, melstore.name_of("some"), folder)
+    return melstore.open_scenes(folder, "some")
+
+
+def encoder() -> Encoder:
+    torch.manual_seed(2)
+    made = Encoder(2).eval()
+    made.positions.normal_(std=0.1)
+    return made
+
+
+def test_a_scene_holds_the_newest_whole_latents_of_its_sound() -> None:
+    heard = sound(1.0)
+    n = contract.columns_in(len(heard))
+    kept = melstore.mels_of(heard).reshape(-1, contract.N_MELS)
+    dropped = n % GRID
+    whole = mel.frames_of_columns(mel.mel_frames(heard), n).T
+    assert len(kept) == contract.MELS_PER_COLUMN * (n - dropped)
+    np.testing.assert_allclose(kept, whole[contract.MELS_PER_COLUMN * dropped :], atol=0.01)
+    assert melstore.mels_of(sound(0.05)).shape == (0, melstore.COLUMN)
+
+
+def test_scenes_heard_together_are_heard_as_by_themselves(tmp_path: Path) -> None:
+    kept, listening = scenes(tmp_path), encoder()
+    together = list(melstore.encode(listening, kept))
+    assert [(clip, label) for _, clip, label in together] == [(clip, clip % 7) for clip in range(len(LENGTHS_S))]
+    for row, (latents, _, _) in enumerate(together):
+        n = kept.columns(row)
+        assert latents.shape == (n // GRID, listening.channels)
+        if n:
+            mels = torch.from_numpy(kept.cut(row, 0, n).astype(np.float32).T[None])
+            with torch.inference_mode():
+                alone = listening(mels, torch.ones(1, n, dtype=torch.bool))
+            np.testing.assert_allclose(latents.T, torch.nn.functional.avg_pool1d(alone, GRID)[0], atol=5e-3)
+
+
+def test_embeddings_come_in_the_order_of_their_scenes(tmp_path: Path) -> None:
+    kept = scenes(tmp_path)
+    sounding = EncodedSound(2)
+    sounding.encoder = encoder()
+    tuned = stage_tune.Tuned(sounding, AttentiveMean(sounding.channels)).eval()
+    pieces = [kept.cut(row, 0, kept.columns(row)) for row in range(len(LENGTHS_S))]
+    with torch.inference_mode():
+        together = tuned.embed(pieces)
+        for row, piece in enumerate(pieces):
+            np.testing.assert_allclose(together[row], tuned.embed([piece])[0], atol=1e-4)
+
+
+def test_corpora_that_are_left_out_are_never_drawn() -> None:
+    data = stage_speaker.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
+    streams = stage_speaker.Streams(data, RECORDINGS, {}, without=("emodb",))
+    drawn = streams.company(400, 20, np.random.default_rng(0))
+    assert {RECORDINGS[data.clip[i]].corpus for i in drawn} == {"ravdess"}
+
+
+def test_long_scenes_are_cut_and_holes_stay_small(tmp_path: Path) -> None:
+    n = 3 * stage_tune.HEARD_COLUMNS
+    items = ((np.ones((n, melstore.COLUMN), np.float16), clip, 0) for clip in range(6))
+    encoded.write(items, melstore.name_of("long"), tmp_path)
+    kept = melstore.open_scenes(tmp_path, "long")
+    data = stage_speaker.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
+    windows = stage_tune.Windows((kept,), stage_speaker.Streams(data, RECORDINGS, {}))
+    _, pieces = windows.draw(24, np.random.default_rng(1))
+    for piece in pieces:
+        assert piece.shape == (contract.MELS_PER_COLUMN * stage_tune.HEARD_COLUMNS, contract.N_MELS)
+        assert 0.0 <= np.mean(piece == melstore.SILENCE) < 0.3
+    assert (kept.frames == 1.0).all()
