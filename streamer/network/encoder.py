@@ -1,6 +1,6 @@
 """Stem and first blocks of the Whisper tiny.en encoder (MIT, OpenAI), as a network that heeds masks.
 
-Its early frames know the voice; its last layer serves recognition and forgets it. Frozen in our networks.
+Its early frames know the voice; its last layer serves recognition and forgets it. Tuned a little in training.
 
 Legend: B batch, M mel frames (2 T), T columns, H width (384).
 """

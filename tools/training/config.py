@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "longer", "taught", "pool", "tune", "words", "speaker", "joint")
+STAGES = ("sound", "longer", "taught", "pool", "tune", "apart", "words", "speaker", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,10 @@ class Plan:
     """Both of `deep` alone."""
     tune_copies: int = 0
     """Augmented copies on which the encoder of `deep` is tuned."""
-    left_out: bool = False
-    """Train the head again without each corpus, to see how far it goes on one that it never met."""
+    left_out: list[list[str]] = field(default_factory=list)
+    """Groups of corpora without which `deep` is trained anew, to see how far it goes on what it never met."""
+    apart: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """How long its encoder is tuned then."""
     favour: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     """Arguments of the network."""

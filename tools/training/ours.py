@@ -7,7 +7,6 @@ speaker, joint, ship.
 """
 
 import json
-from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -20,6 +19,7 @@ from streamer.network.deep import Deep
 from streamer.network.sides import HEADS
 from streamer.network.stream import Stream
 from tools.training import (
+    apart,
     config,
     corpora,
     halves,
@@ -45,6 +45,9 @@ STAGES: Final = {
     "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
     "deep": ("pool", "tune", "words", "speaker", "joint", "ship"),
 }
+MEASURE: Final = "left-out"
+"""A stage of `deep` that is asked for by name and ships nothing."""
+
 LIVE_SHARE: Final = 0.7
 """Share of windows in the second stage of sound that show nothing before the newest voice."""
 
@@ -75,6 +78,7 @@ class Run:
             "speaker": self.speaker,
             "joint": self.joint,
             "ship": self.ship,
+            MEASURE: self.left_out,
         }[stage]()
 
     @property
@@ -131,7 +135,7 @@ class Run:
         listener = self.listener()
         listener.load_state_dict(self.learned("longer"))
         deep = Run(config.read(self.places.deep), self.places)
-        data = deep.heard.embed().first()
+        data = deep.heard.embed()
         deep.heard.head().load_state_dict(self.learned("speaker-deep"))
         said = stage_taught.answers(deep.heard.head(), data, self.store)
         stage_taught.run(listener, self.windows(LIVE_SHARE), said, self.store, plan.taught, work, plan.seed)
@@ -157,28 +161,18 @@ class Run:
         wordjoin.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
 
     def speaker(self) -> None:
-        """Train the head of the sound side against the speaker's running mean; then without each corpus."""
+        """Train the head of the sound side against the speaker's running mean."""
         plan, work = self.plan, self.places.work
         data, valid = self.heard.embed(), self.heard.held_out("valid")
         recordings = self.store.recordings
-        fresh = {name: value.clone() for name, value in self.heard.head().state_dict().items()}
         streams = stage_speaker.Streams(data, recordings, plan.favour)
         stage_speaker.fit(
             self.own("speaker"), self.heard.head(), streams, plan.speaker, valid, recordings, work, plan.seed
         )
-        left_out = {}
-        for corpus in corpora.SOUND_CORPORA if plan.left_out else ():
-            head = self.heard.head()
-            head.load_state_dict(fresh)
-            rest = stage_speaker.without(self.store, data, corpus)
-            streams = stage_speaker.Streams(rest, recordings, plan.favour)
-            name = f"{self.own('speaker')}-without-{corpus}"
-            stage_speaker.fit(name, head, streams, plan.speaker, {}, recordings, work, plan.seed)
-            own = data.first().only(np.array([c >= 0 and recordings[c].corpus == corpus for c in data.clip]))
-            left_out[corpus] = stage_speaker.crossed(head, own, recordings)
-            print(f"without {corpus}: {left_out[corpus]}")
-        if left_out:
-            (work / f"left-out-{plan.network}.json").write_text(json.dumps({"left out": left_out}, indent=1))
+
+    def left_out(self) -> None:
+        """Measure `deep` on corpora that it never met."""
+        apart.measure(self.plan, self.places)
 
     def halves(self) -> tuple[stage_words.Reader, NDArray[np.int8], NDArray[np.float32]]:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
@@ -193,7 +187,7 @@ class Run:
     def pairs(self, split: str, table: NDArray[np.float32]) -> dict[str, tuple[stage_joint.Inputs, metrics.Ints]]:
         """Return synthetic pairs of a held-out split, by kind."""
         scenes, data = self.heard.scenes(f"{split}-clean"), self.heard.held_out(split)[f"{split}-clean"]
-        departures = stage_speaker.in_order(data, self.store.recordings, stage_speaker.ADAPTATION)
+        departures = stage_speaker.in_order(data, self.store.recordings, stage_speaker.SHIPPED)
         names = np.array([self.store.recordings[c].corpus for c in data.clip])
         groups = [np.flatnonzero(names == name) for name in np.unique(names)]
         rows = np.concatenate([rows[:: -(-len(rows) // JUDGED_PAIRS)] for rows in groups])
@@ -231,7 +225,7 @@ class Run:
         recordings, parts = self.store.recordings, []
         for data in self.heard.held_out(split).values():
             logits = stage_speaker.logits_of(
-                self.heard.head(), stage_speaker.in_order(data, recordings, stage_speaker.ADAPTATION)
+                self.heard.head(), stage_speaker.in_order(data, recordings, stage_speaker.SHIPPED)
             )
             names = np.array([recordings[c].corpus for c in data.clip])
             counts = {name: np.sum(names == name) for name in np.unique(names)}
@@ -287,7 +281,7 @@ class Run:
             trained_on=ship.rows_used(self.store, self.texts),
             figures={},
             vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
-            adaptation=replace(stage_speaker.ADAPTATION, strength=ship.STRENGTH),
+            adaptation=stage_speaker.SHIPPED,
         )
         save = halves.save if plan.network == "deep" else export.save  # 24 MB and not 47
         save(places.models / plan.network, self.network, written)

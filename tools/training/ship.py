@@ -25,10 +25,6 @@ THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
 FORGONE = 0.01
 """The threshold of "unsure" is the highest that costs no more recall of seven answers than this on validation clips."""
 
-STRENGTH = 0.5
-"""Of the speaker's mean at run time: half of it gains nearly as much in a mixed stream (validation: .050 of .054 for
-`deep`) and costs a speaker who shows one emotion only a third (.025 of .068)."""
-
 HEAD_WEIGHTS = (1.0, 0.0, 0.0)
 """The joint head holds the sum of the calibrated others already (TwoSided.believed)."""
 

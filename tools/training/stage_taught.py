@@ -35,14 +35,17 @@ CENTRE_RATE: Final = 0.02
 def answers(
     head: stage_speaker.Head, data: stage_speaker.Embedded, store: SoundStore, n_virtual: int = 30
 ) -> NDArray[np.float32]:
-    """Return (clips, C), what a trained head says of every training clip as recorded, knowing the speaker well."""
+    """Return (clips, C), what a trained head says of every training clip, knowing the speaker well.
+
+    It is the mean over all copies: of a clip as recorded, which it learned by heart, it is too sure.
+    """
     who = np.array([f"{store.recordings[c].corpus}/{store.recordings[c].speaker}" if c >= 0 else "" for c in data.clip])
     said = np.zeros((len(store.recordings), metrics.N_SIX + 1), np.float32)
     share = stage_speaker.ADAPTATION.strength * n_virtual / (n_virtual + stage_speaker.ADAPTATION.prior)
     for speaker in np.unique(who[data.clip >= 0]):
         rows = np.flatnonzero(who == speaker)
-        x = data.x[0, rows]
-        said[data.clip[rows]] = stage_speaker.logits_of(head, x - share * x.mean(axis=0))
+        heard = [x[rows] - share * x[rows].mean(axis=0) for x in data.x]
+        said[data.clip[rows]] = np.mean([stage_speaker.logits_of(head, x) for x in heard], axis=0)
     return said
 
 
