@@ -15,9 +15,6 @@ from streamer.network.deep import Deep
 from tools.training import config, melstore, metrics, stage_speaker, stage_tune
 from tools.training.hearing import Hearing, Places
 
-COPIES: Final = 4
-"""Of every training scene, for the head."""
-
 AT_ONCE: Final = 96
 
 
@@ -43,29 +40,23 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
     stage_tune.run(
         f"tune{name}", tuned, plan.tune_copies, store, plan.favour, plan.apart, places.work, plan.seed, tuple(group)
     )
-    names = [*(f"train-{copy}" for copy in range(COPIES)), "valid-clean"]
-    sets = [melstore.open_scenes(places.work, one) for one in names]
+    sets = [melstore.open_scenes(places.work, one) for one in ("train-0", "valid-clean")]
     raw = [embeddings(tuned, scenes) for scenes in sets]
     corpus = [np.array([store.recordings[c].corpus if c >= 0 else "" for c in s.notes["clip"]]) for s in sets]
-    met = ~np.isin(corpus[0], group)
-    centre, spread = raw[0][met].mean(axis=0), raw[0][met].std(axis=0) + np.float32(1e-3)
-    notes = sets[0].notes
-    clip, label = notes["clip"].astype(np.int64), notes["label"].astype(np.int64)
-    data = stage_speaker.Embedded(np.stack([(x - centre) / spread for x in raw[:-1]]), clip, label)
-    streams = stage_speaker.Streams(data.only(met), store.recordings, plan.favour)
-    head, speaker = heard.head(), f"speaker{name}"
-    stage_speaker.fit(speaker, head, streams, plan.speaker, {}, store.recordings, places.work, plan.seed)
+    x = [part - tuned.attending.centre.numpy() for part in raw]
+    head = stage_speaker.Head(tuned.attending.summary, tuned.attending.head)
     seen = ~np.isin(corpus[-1], group)
     notes = sets[-1].notes[seen]
-    known = stage_speaker.Embedded(
-        ((raw[-1] - centre) / spread)[None, seen], notes["clip"].astype(np.int64), notes["label"].astype(np.int64)
-    )
-    logits = stage_speaker.logits_of(head, stage_speaker.in_order(known, store.recordings, stage_speaker.ADAPTATION))
+    known = stage_speaker.Embedded(x[1][None, seen], notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+    logits = stage_speaker.logits_of(head, stage_speaker.in_order(known, store.recordings, stage_speaker.SHIPPED))
     temperature = metrics.fit_temperature(known.label, logits)
-    return {
-        one: stage_speaker.crossed(head, data.first().only(corpus[0] == one), store.recordings, temperature)
-        for one in group
-    }
+    figures = {}
+    for one in group:
+        rows = corpus[0] == one
+        clip, label = (sets[0].notes[rows][field].astype(np.int64) for field in ("clip", "label"))
+        data = stage_speaker.Embedded(x[0][None, rows], clip, label)
+        figures[one] = stage_speaker.crossed(head, data, store.recordings, temperature)
+    return figures
 
 
 def measure(plan: config.Plan, places: Places) -> None:

@@ -20,12 +20,12 @@ class Plan:
     copies: int
     vocabulary: int
     words: Schedule
-    speaker: Schedule
     joint: Schedule
     sound: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     longer: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     taught: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    """`deep` has no sound of its own to train."""
+    speaker: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """`deep` has other stages of sound."""
     pool: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """Both of `deep` alone."""

@@ -85,7 +85,13 @@ class Hearing:
     def _hear_encoded(self, network: Deep) -> None:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
         tuned.load_state_dict(learned(self.places.work, "tune"))
-        network.eval().requires_grad_(requires_grad=False)
+        network.eval()
+        for known in (network.sound, network.sound_pooling):
+            known.requires_grad_(requires_grad=False)
+        # The head learned along with the encoder. One that is fitted afterwards, to embeddings of clips which the
+        # encoder knows, hears less in clips which it does not.
+        network.centre.copy_(tuned.attending.centre)
+        self.head().load_state_dict(stage_speaker.Head(tuned.attending.summary, tuned.attending.head).state_dict())
         names = [f"train-{copy}" for copy in range(self.plan.copies)]
         names += [pictures.held_out_name(split, *noise) for split, noise in pictures.HELD_OUT]
         melstore.build_encoded(network.sound.encoder, self.places.work, self.plan.network, names)
@@ -117,11 +123,12 @@ class Hearing:
         return stage_speaker.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
 
     def embed(self) -> stage_speaker.Embedded:
-        """Fill in trunk, pooling, centre and spread, and return the embeddings of all training scenes."""
+        """Fill in everything up to the embedding, for `deep` its head too, and return all training scenes embedded."""
         self.hear()
-        centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
-        self.network.centre.copy_(torch.from_numpy(centre))
-        self.network.spread.copy_(torch.from_numpy(spread))
+        if not isinstance(self.network, Deep):
+            centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
+            self.network.centre.copy_(torch.from_numpy(centre))
+            self.network.spread.copy_(torch.from_numpy(spread))
         return self.embedded([f"train-{copy}" for copy in range(self.plan.copies)])
 
     def held_out(self, split: str) -> dict[str, stage_speaker.Embedded]:

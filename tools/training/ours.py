@@ -1,9 +1,9 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
-`deep` comes first and has its sound from Whisper: pool (what to attend to), tune (the encoder itself, gently), words,
-speaker (the head against the running mean), joint, ship. `stream`: sound (taught by Whisper's frames), longer (the same
-on windows as the live program masks them), taught (by `deep`, against the mean of the speaker's other clips), words,
-speaker, joint, ship.
+`deep` comes first and has its sound from Whisper: pool (what to attend to), tune (the encoder itself, gently, and its
+head), words, joint, ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows as the live program
+masks them), taught (by `deep`, against the mean of the speaker's other clips), words, speaker (the head against the
+running mean), joint, ship.
 """
 
 import json
@@ -43,7 +43,7 @@ from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
     "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
-    "deep": ("pool", "tune", "words", "speaker", "joint", "ship"),
+    "deep": ("pool", "tune", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
 """A stage of `deep` that is asked for by name and ships nothing."""
@@ -136,7 +136,6 @@ class Run:
         listener.load_state_dict(self.learned("longer"))
         deep = Run(config.read(self.places.deep), self.places)
         data = deep.heard.embed()
-        deep.heard.head().load_state_dict(self.learned("speaker-deep"))
         said = stage_taught.answers(deep.heard.head(), data, self.store)
         stage_taught.run(listener, self.windows(LIVE_SHARE), said, self.store, plan.taught, work, plan.seed)
 
@@ -161,7 +160,7 @@ class Run:
         wordjoin.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
 
     def speaker(self) -> None:
-        """Train the head of the sound side against the speaker's running mean."""
+        """Train the head of `stream` against the speaker's running mean; that of `deep` was tuned with its encoder."""
         plan, work = self.plan, self.places.work
         data, valid = self.heard.embed(), self.heard.held_out("valid")
         recordings = self.store.recordings
@@ -176,7 +175,8 @@ class Run:
 
     def halves(self) -> tuple[stage_words.Reader, NDArray[np.int8], NDArray[np.float32]]:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
-        self.heard.head().load_state_dict(self.learned(self.own("speaker")))
+        if isinstance(self.network, Stream):
+            self.heard.head().load_state_dict(self.learned(self.own("speaker")))
         reader = stage_words.Reader(self.network, torch.from_numpy(self.texts.table.copy()))
         reader.load_state_dict(self.learned(self.own("words")))
         vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
