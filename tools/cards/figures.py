@@ -71,7 +71,12 @@ def gender_gap(by_gender: Mapping[str, float]) -> float | None:
 
 
 def left_out(cross: Mapping[str, Any]) -> dict[str, float]:
-    """Return the means over the corpora of what was measured on each with a network that never met it."""
+    """Return the means over the corpora of what was measured on each with a network that never met it.
+
+    There are none while some corpora are still to be left out ("partial").
+    """
+    if cross.get("partial"):
+        return {}
     rows = [row for row in (cross.get("left out") or {}).values() if isinstance(row, Mapping)]
     names = [name for name in LEFT_OUT if rows and all(row.get(name) is not None for row in rows)]
     return {name: round(sum(row[name] for row in rows) / len(rows), DIGITS) for name in names}

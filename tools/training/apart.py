@@ -63,8 +63,10 @@ def measure(plan: config.Plan, places: Places) -> None:
     """Measure every group of the plan and write the figures into the work folder."""
     path = places.work / f"left-out-{plan.network}.json"
     found: dict[str, dict[str, object]] = {}
-    for group in plan.left_out:
+    for at, group in enumerate(plan.left_out, 1):
         found |= without(plan, places, group)
         print(f"without {', '.join(group)}: { ({one: found[one] for one in group}) }")
-        note = "Trained anew without the corpora of its group: " + "; ".join(" + ".join(g) for g in plan.left_out) + "."
-        path.write_text(json.dumps({"left out": found, "note": note}, indent=1))
+        done = "; ".join(" + ".join(each) for each in plan.left_out[:at])
+        note = f"Trained anew without the corpora of each group: {done}."
+        document = {"left out": found, "note": note, "partial": at < len(plan.left_out)}
+        path.write_text(json.dumps(document, indent=1))
