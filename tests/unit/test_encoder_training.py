@@ -75,6 +75,7 @@ def test_embeddings_come_in_the_order_of_their_scenes(tmp_path: Path) -> None:
         together = tuned.embed(pieces)
         for row, piece in enumerate(pieces):
             np.testing.assert_allclose(together[row], tuned.embed([piece])[0], atol=1e-4)
+    np.testing.assert_allclose(stage_tune.embeddings(tuned, kept), together, atol=1e-4)
 
 
 def test_corpora_that_are_left_out_are_never_drawn() -> None:
@@ -85,7 +86,7 @@ def test_corpora_that_are_left_out_are_never_drawn() -> None:
 
 
 def test_long_scenes_are_cut_and_holes_stay_small(tmp_path: Path) -> None:
-    n = 3 * stage_tune.HEARD_COLUMNS
+    n = 3 * stage_tune.LONGEST_COLUMNS
     items = ((np.ones((n, melstore.COLUMN), np.float16), clip, 0) for clip in range(6))
     encoded.write(items, melstore.name_of("long"), tmp_path)
     kept = melstore.open_scenes(tmp_path, "long")
@@ -93,6 +94,6 @@ def test_long_scenes_are_cut_and_holes_stay_small(tmp_path: Path) -> None:
     windows = stage_tune.Windows((kept,), stage_speaker.Streams(data, RECORDINGS, {}))
     _, pieces = windows.draw(24, np.random.default_rng(1))
     for piece in pieces:
-        assert piece.shape == (contract.MELS_PER_COLUMN * stage_tune.HEARD_COLUMNS, contract.N_MELS)
+        assert piece.shape == (contract.MELS_PER_COLUMN * stage_tune.LONGEST_COLUMNS, contract.N_MELS)
         assert 0.0 <= np.mean(piece == melstore.SILENCE) < 0.3
     assert (kept.frames == 1.0).all()

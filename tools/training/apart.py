@@ -5,28 +5,13 @@ too low than too high.
 """
 
 import json
-from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from streamer.network.deep import Deep
 from tools.training import config, melstore, metrics, stage_speaker, stage_tune
 from tools.training.hearing import Hearing, Places
-
-AT_ONCE: Final = 96
-
-
-@torch.inference_mode()
-def embeddings(tuned: stage_tune.Tuned, scenes: melstore.MelScenes) -> NDArray[np.float32]:
-    """Return uncentred embeddings (scenes, P)."""
-    order = np.argsort(scenes.notes["latents"], kind="stable")
-    parts = [
-        tuned.eval().embed([scenes.cut(row, 0, scenes.columns(row)) for row in some.tolist()])
-        for some in np.array_split(order, -(-len(order) // AT_ONCE))
-    ]
-    return np.asarray(torch.cat(parts).numpy()[np.argsort(order, kind="stable")])
 
 
 def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, dict[str, object]]:
@@ -41,7 +26,7 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
         f"tune{name}", tuned, plan.tune_copies, store, plan.favour, plan.apart, places.work, plan.seed, tuple(group)
     )
     sets = [melstore.open_scenes(places.work, one) for one in ("train-0", "valid-clean")]
-    raw = [embeddings(tuned, scenes) for scenes in sets]
+    raw = [stage_tune.embeddings(tuned, scenes) for scenes in sets]
     corpus = [np.array([store.recordings[c].corpus if c >= 0 else "" for c in s.notes["clip"]]) for s in sets]
     x = [part - tuned.attending.centre.numpy() for part in raw]
     head = stage_speaker.Head(tuned.attending.summary, tuned.attending.head)

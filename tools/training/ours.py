@@ -161,6 +161,7 @@ class Run:
 
     def speaker(self) -> None:
         """Train the head of `stream` against the speaker's running mean; that of `deep` was tuned with its encoder."""
+        assert isinstance(self.network, Stream), "deep has its head from the stage of tuning"
         plan, work = self.plan, self.places.work
         data, valid = self.heard.embed(), self.heard.held_out("valid")
         recordings = self.store.recordings

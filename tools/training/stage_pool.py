@@ -23,7 +23,7 @@ HIDDEN: Final = 256
 
 
 class Attending(nn.Module):
-    """Pooling, and a head that is thrown away afterwards."""
+    """Pooling, and the head that is tuned further with it (`stage_tune`)."""
 
     centre: Tensor
 

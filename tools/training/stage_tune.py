@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from streamer.network import contract
-from streamer.network.deep import EncodedSound
+from streamer.network.deep import HEARD_COLUMNS, EncodedSound
 from streamer.network.pooling import AttentiveMean
 from tools.training import augment, loop, melstore, metrics, pictures, stage_pool, stage_speaker, stage_taught
 from tools.training.soundstore import SoundStore
 from tools.training.stage_sound import allowed_cross_entropy
 
 SPEAKERS: Final = 12
-HEARD_COLUMNS: Final = 200
-"""Columns of a scene that are heard at most; longer ones are cut at random."""
+LONGEST_COLUMNS: Final = 200
+"""Columns of a scene in a batch at most; longer ones are cut at random."""
 
 AT_ONCE: Final = 24
 """Scenes of like length that are encoded together: little is spent on padding."""
@@ -36,7 +36,7 @@ SMOOTHING: Final = 0.05
 
 
 class Tuned(nn.Module):
-    """The sound side of `deep`, and a head that is thrown away afterwards."""
+    """The sound side of `deep`: encoder, pooling, and the head against the mean of the speaker's other clips."""
 
     def __init__(self, sound: EncodedSound, pooling: AttentiveMean) -> None:
         super().__init__()
@@ -78,8 +78,8 @@ class Windows:
 
     def _piece(self, scenes: melstore.MelScenes, row: int, rng: augment.Rng) -> NDArray[np.float16]:
         n = scenes.columns(row)
-        first = int(rng.integers(n - HEARD_COLUMNS + 1)) if n > HEARD_COLUMNS else 0
-        piece = scenes.cut(row, first, min(n, first + HEARD_COLUMNS)).copy()
+        first = int(rng.integers(n - LONGEST_COLUMNS + 1)) if n > LONGEST_COLUMNS else 0
+        piece = scenes.cut(row, first, min(n, first + LONGEST_COLUMNS)).copy()
         for _ in range(int(rng.integers(0, 3))):
             low, wide = int(rng.integers(contract.N_MELS)), int(rng.integers(1, 9))
             piece[:, low : low + wide] = melstore.SILENCE
@@ -89,22 +89,28 @@ class Windows:
         return piece
 
 
+@torch.inference_mode()
+def embeddings(tuned: Tuned, scenes: melstore.MelScenes) -> NDArray[np.float32]:
+    """Return uncentred embeddings (scenes, P) of as much of each scene as the live network hears."""
+    lengths = scenes.notes["latents"]
+    order = np.argsort(lengths, kind="stable")
+    parts = [
+        tuned.eval().embed([scenes.cut(i, max(0, int(lengths[i]) - HEARD_COLUMNS), int(lengths[i])) for i in some])
+        for some in np.array_split(order, -(-len(order) // (4 * AT_ONCE)))
+    ]
+    return np.asarray(torch.cat(parts).numpy()[np.argsort(order, kind="stable")])
+
+
 def judge(tuned: Tuned, store: SoundStore, work: Path) -> dict[str, float]:
     """Return recalls of validation clips, each against all others of its speaker."""
     figures: dict[str, float] = {}
     for noise in ("clean", "babble"):
         scenes = melstore.open_scenes(work, pictures.held_out_name("valid", noise, 10.0))
-        rows = np.arange(len(scenes.notes))
         clips, labels = scenes.notes["clip"], scenes.notes["label"].astype(np.int64)
+        who = np.array([f"{store.recordings[c].corpus}/{store.recordings[c].speaker}" for c in clips])
+        others = (who[:, None] == who[None]) & ~np.eye(len(who), dtype=np.bool_)
         with torch.inference_mode():
-            x = torch.cat(
-                [
-                    tuned.embed([scenes.cut(i, max(0, scenes.columns(i) - 300), scenes.columns(i)) for i in some])
-                    for some in np.array_split(rows, -(-len(rows) // 96))
-                ]
-            )
-            who = np.array([f"{store.recordings[c].corpus}/{store.recordings[c].speaker}" for c in clips])
-            others = (who[:, None] == who[None]) & ~np.eye(len(rows), dtype=np.bool_)
+            x = torch.from_numpy(embeddings(tuned, scenes))
             logits = np.asarray(tuned(x, torch.from_numpy(others.astype(np.float32))).double().numpy())
         names = np.array([store.recordings[c].corpus for c in clips])
         scores = {n: metrics.recall_of_own(labels[names == n], logits[names == n]) for n in np.unique(names)}
