@@ -96,9 +96,9 @@ def figures(answers: Sequence[Answer], seed: int) -> dict[str, object]:
 
 
 OF_SIX: Final = (
-    "labels", "answers", "uar", "uar_own", "accuracy", "macro_f1", "per_class", "confusion", "ece", "nll", "brier",
-    "uar_by_gender", "uar_by_speaker", "speakers", "ci95_over", "ci95", "ci95_own", "coverage", "accuracy_when_sure",
-    "reliability", "risk_coverage",
+    "labels", "answers", "uar", "uar_own", "accuracy", "macro_f1", "per_class", "confusion", "ece", "ece_floor", "nll",
+    "brier", "uar_by_gender", "uar_by_speaker", "speakers", "ci95_over", "ci95", "ci95_own", "coverage",
+    "accuracy_when_sure", "reliability", "risk_coverage",
 )  # fmt: skip
 """Figures that need a row of the six emotions."""
 
@@ -173,6 +173,7 @@ def _of_six(table: _Table, seed: int) -> dict[str, object]:
         "per_class": {LABELS[label]: asdict(one) for label, one in scores.items()},
         "confusion": [counts[label].tolist() for label in scores],
         "ece": metrics.calibration_error(truth, table.six),
+        "ece_floor": metrics.calibration_floor(table.six),
         "nll": metrics.log_loss(truth, table.six),
         "brier": metrics.brier(truth, table.six),
         "uar_by_gender": {

@@ -85,9 +85,24 @@ def calibration_error(truth: Ints, probabilities: Floats, n_bins: int = N_BINS) 
     Rows of equal confidence stay in their order, so the same rows give the same bins.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    order = np.argsort(confidence, kind="stable")
-    bins = [rows for rows in np.array_split(order, n_bins) if len(rows)]
+    bins = _bins(confidence, n_bins)
     return float(sum(abs(confidence[rows].mean() - right[rows].mean()) * len(rows) for rows in bins) / len(truth))
+
+
+def calibration_floor(probabilities: Floats, n_bins: int = N_BINS) -> float:
+    """Return the calibration error that would be measured, on average, if every confidence were true.
+
+    The share of a bin that is right scatters about its confidence; with few rows that alone is an error. The scatter is
+    taken as normal: its mean size is sqrt(2 / pi) times its deviation.
+    """
+    confidence = probabilities.max(axis=1)
+    spreads = [np.sqrt(np.sum(confidence[rows] * (1.0 - confidence[rows]))) for rows in _bins(confidence, n_bins)]
+    return float(np.sqrt(2.0 / np.pi) * sum(spreads) / len(confidence))
+
+
+def _bins(confidence: Floats, n_bins: int) -> list[Ints]:
+    order = np.argsort(confidence, kind="stable")
+    return [rows for rows in np.array_split(order, n_bins) if len(rows)]
 
 
 def log_loss(truth: Ints, probabilities: Floats) -> float:

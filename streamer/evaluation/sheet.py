@@ -5,7 +5,7 @@ from typing import Any, Final
 
 ONE_LINE: Final = (
     "uar", "uar_no_adaptation", "uar_own", "accuracy", "macro_f1", "weighted_f1", "uar7", "uar7_own", "neutral_recall",
-    "macro_f1_7", "ece", "ece7", "nll", "brier", "coverage", "accuracy_when_sure",
+    "macro_f1_7", "ece", "ece_floor", "ece7", "nll", "brier", "coverage", "accuracy_when_sure",
 )  # fmt: skip
 """Figures of one number, in the order in which they are shown."""
 

@@ -77,6 +77,19 @@ def test_bins_hold_equal_numbers_of_rows() -> None:
     assert metrics.calibration_error(truth, probabilities) == pytest.approx(slow)
 
 
+def test_the_floor_of_the_calibration_error_is_what_true_confidences_are_measured_as() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.uniform(0.5, 1.0, 400)
+    probabilities = np.stack((first, 1.0 - first), axis=1)
+    measured = [
+        metrics.calibration_error((rng.random(400) > first).astype(np.int64), probabilities) for _ in range(300)
+    ]
+    assert metrics.calibration_floor(probabilities) == pytest.approx(np.mean(measured), rel=0.05)
+    many = np.repeat(probabilities, 100, axis=0)
+    assert metrics.calibration_floor(many) == pytest.approx(metrics.calibration_floor(probabilities) / 10, rel=0.05)
+    assert metrics.calibration_floor(np.array([[1.0, 0.0]] * 5)) == 0.0
+
+
 def test_brier_of_hand_made_cases() -> None:
     assert metrics.brier(np.array([0]), np.array([[1.0, 0.0, 0.0]])) == 0.0
     assert metrics.brier(np.array([1]), np.array([[1.0, 0.0, 0.0]])) == 2.0

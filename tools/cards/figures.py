@@ -12,7 +12,7 @@ DIGITS: Final = 4
 
 OF_SOUND: Final = (
     "n", "n_neutral", "speakers", "uar", "ci95", "ci95_over", "uar_own", "ci95_own", "uar_no_adaptation", "uar7",
-    "neutral_recall", "ece", "ece7", "coverage", "accuracy_when_sure", "uar_by_gender",
+    "neutral_recall", "ece", "ece_floor", "ece7", "coverage", "accuracy_when_sure", "uar_by_gender",
 )  # fmt: skip
 OF_NOISE: Final = ("n", "uar", "ci95", "uar_own", "ece")
 OF_WORDS: Final = (

@@ -68,7 +68,8 @@ def calibration(found: Mapping[str, Any], threshold: float) -> str:
     return (
         "## Calibration and abstention\n\n"
         f"Speakers never met, all corpora with at most 120 clips each: ECE {n(row['ece'])} of the six shares, "
-        f"{n(row['ece7'])} of seven. At the threshold of {threshold:g} the program names an emotion for {sure}{right}. "
+        f"{n(row['ece7'])} of seven; so few clips would give {n(row.get('ece_floor'))} if every share were true. At "
+        f"the threshold of {threshold:g} the program names an emotion for {sure}{right}. "
         "Temperatures and threshold were fitted on validation speakers.\n\n"
         f"![confidence beside truth]({CALIBRATION_SVG})\n\n![errors beside coverage]({COVERAGE_SVG})\n\n"
         "In the second drawing the upper line counts neutral clips too: any emotion that is named on one is wrong."
