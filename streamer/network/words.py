@@ -42,9 +42,9 @@ class ExpertWordEncoder(nn.Module):
 
     Every word holds, in its vector, its share in each expert's logits and in the guess which kind of talk this is, and
     a code by which `n_pairs` pairs of neighbouring words are recognised, which have shares of their own. The shares of
-    a window are summed (older words count less) and divided by the length of the bag's vector, as in a TF-IDF
-    regression; the experts' answers are mixed by that guess. The mixture stands beside each word's latent vector, cut
-    so that each of `n_heads` pooling heads sees a part of both.
+    a window are summed (older words count less, to each expert in its own way: lines of a talk are short) and divided
+    by the length of the bag's vector, as in a TF-IDF regression; the experts' answers are mixed by that guess. The
+    mixture stands beside each word's latent vector, cut so that each of `n_heads` pooling heads sees a part of both.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
@@ -66,8 +66,8 @@ class ExpertWordEncoder(nn.Module):
         self.pairs = nn.Conv1d(n_codes, n_pairs, 2) if n_pairs else None
         self.pair_shares = nn.Conv1d(n_pairs, n_shares, 1, bias=False) if n_pairs else None
         self.base = nn.Parameter(torch.zeros(n_shares - 1))
-        # How much a word counts at each distance from the newest.
-        self.recency = nn.Parameter(torch.ones(contract.N_WORDS))
+        # How much a word counts at each distance from the newest, to each expert and, last, to the guess.
+        self.recency = nn.Parameter(torch.ones(n_experts + 1, contract.N_WORDS))
         self._n_experts, self._n_heads = n_experts, n_heads
 
     def all_shares(self, words: Tensor) -> Tensor:
@@ -81,13 +81,14 @@ class ExpertWordEncoder(nn.Module):
 
     def evidence(self, shares: Tensor, mask: Tensor) -> Tensor:
         """Return (B, classes) logarithms of the mixed shares of classes: (B, shares, L), (B, L)."""
-        counted = self.recency[-mask.shape[-1] :] * mask  # (B, L)
-        total = (shares[:, :-1] * counted[:, None]).sum(dim=-1)
-        length = (shares[:, -1] * counted.square()).sum(dim=-1).clamp(min=1.0).sqrt()
-        logits = total / length[:, None] + self.base
-        logits = torch.stack(logits.chunk(self._n_experts, dim=1), dim=1)  # (B, experts, classes + 1)
-        said = torch.log_softmax(logits[..., :-1], dim=2)  # (B, experts, classes)
-        kind = torch.log_softmax(logits[..., -1:], dim=1)  # (B, experts, 1)
+        counted = self.recency[:, -mask.shape[-1] :] * mask[:, None]  # (B, experts + 1, L)
+        length = (shares[:, -1:] * counted.square()).sum(dim=-1).clamp(min=1.0).sqrt()  # (B, experts + 1)
+        told = torch.stack(shares[:, :-1].chunk(self._n_experts, dim=1), dim=1)  # (B, experts, classes + 1, L)
+        base = torch.stack(self.base.chunk(self._n_experts))  # (experts, classes + 1)
+        classes = (told[:, :, :-1] * counted[:, :-1, None]).sum(dim=-1) / length[:, :-1, None] + base[:, :-1]
+        kinds = (told[:, :, -1] * counted[:, -1:]).sum(dim=-1) / length[:, -1:] + base[:, -1]
+        said = torch.log_softmax(classes, dim=2)  # (B, experts, classes)
+        kind = torch.log_softmax(kinds, dim=1)[..., None]  # (B, experts, 1)
         return torch.logsumexp(said + kind, dim=1)
 
     def beside(self, latent: Tensor, evidence: Tensor, mask: Tensor) -> Tensor:

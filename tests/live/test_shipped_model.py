@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 
@@ -134,6 +135,9 @@ def test_it_reads_plain_cases(model: Model, text: str, emotion: str) -> None:
 
 
 def test_nothing_tells_where_a_model_was_made() -> None:
-    """The exporter notes for each node in which file it was written."""
+    """The exporter notes for each node in which file it was written. Weights are left away: any bytes stand in them."""
     for path in sorted((ROOT / "models").glob("*/*.onnx")):
-        assert b".py" not in path.read_bytes(), path
+        model = onnx.load_model(path)
+        for weight in model.graph.initializer:
+            weight.ClearField("raw_data")
+        assert b".py" not in model.SerializeToString(), path

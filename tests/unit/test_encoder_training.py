@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from streamer.features import mel
@@ -11,7 +12,8 @@ from streamer.network.deep import EncodedSound
 from streamer.network.encoder import Encoder
 from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID
-from tools.training import encoded, melstore, stage_speaker, stage_tune
+from tests.harness import small_corpora
+from tools.training import augment, encoded, melstore, pictures, soundstore, stage_speaker, stage_tune
 from tools.training.soundstore import Recording
 
 RNG = np.random.default_rng(5)
@@ -78,6 +80,36 @@ def test_embeddings_come_in_the_order_of_their_scenes(tmp_path: Path) -> None:
     np.testing.assert_allclose(stage_tune.embeddings(tuned, kept), together, atol=1e-4)
 
 
+def test_what_is_wanted_is_compared_with_the_newest_latents_and_only_where_it_is_told() -> None:
+    rows, n, wide = np.array([2, 0, 1]), 5, 4
+    f = torch.from_numpy(RNG.standard_normal((3, wide, n)).astype(np.float32))
+    heard = [(rows, f, torch.ones(3, n, dtype=torch.bool))]
+    newest = f.transpose(1, 2).numpy()
+    wanted = [newest[1][-2:] + 2.0, np.zeros((0, wide), np.float32), newest[0]]
+    error = stage_tune.unfaithfulness(heard, wanted)
+    assert float(error) == pytest.approx(2 * 4.0 / (2 + n), abs=1e-5)
+    assert float(stage_tune.unfaithfulness(heard, [np.zeros((0, wide), np.float32)] * 3)) == 0.0
+
+
+def test_a_still_scene_is_the_scene_before_room_noise_and_microphone(tmp_path: Path) -> None:
+    small_corpora.write(tmp_path / "corpora", clips=2)
+    director = pictures.Director(soundstore.load(tmp_path / "corpora", tmp_path))
+    clip = director.training[0]
+    still = director.still_scene(clip, np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    heard = director.through_the_air(director.still_scene(clip, rng), rng)
+    scene = director.scene(clip, np.random.default_rng(3))
+    np.testing.assert_array_equal(scene.sound, heard.sound)
+    assert (still.on, still.off, len(still.sound)) == (heard.on, heard.off, len(heard.sound))
+    voice = still.sound[still.on : still.off]
+    assert augment.rms(voice) == pytest.approx(0.1, rel=0.2)
+    melstore.build_copy(tmp_path / "corpora", tmp_path, 1, 0)
+    noisy, quiet = (melstore.open_scenes(tmp_path, name) for name in ("train-1", melstore.still_name(1)))
+    spoken = quiet.notes["clip"] >= 0
+    np.testing.assert_array_equal(noisy.notes["latents"][spoken], quiet.notes["latents"][spoken])
+    assert not quiet.notes["latents"][~spoken].any(), "where nobody speaks there is nothing to be near to"
+
+
 def test_corpora_that_are_left_out_are_never_drawn() -> None:
     data = stage_speaker.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
     streams = stage_speaker.Streams(data, RECORDINGS, {}, without=("emodb",))
@@ -85,15 +117,21 @@ def test_corpora_that_are_left_out_are_never_drawn() -> None:
     assert {RECORDINGS[data.clip[i]].corpus for i in drawn} == {"ravdess"}
 
 
-def test_long_scenes_are_cut_and_holes_stay_small(tmp_path: Path) -> None:
+def test_long_scenes_are_cut_and_so_is_what_is_wanted_of_them(tmp_path: Path) -> None:
     n = 3 * stage_tune.LONGEST_COLUMNS
     items = ((np.ones((n, melstore.COLUMN), np.float16), clip, 0) for clip in range(6))
     encoded.write(items, melstore.name_of("long"), tmp_path)
     kept = melstore.open_scenes(tmp_path, "long")
     data = stage_speaker.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
-    windows = stage_tune.Windows((kept,), stage_speaker.Streams(data, RECORDINGS, {}))
-    _, pieces = windows.draw(24, np.random.default_rng(1))
-    for piece in pieces:
+    places = np.repeat(np.arange(n // GRID, dtype=np.float16)[:, None], 3, axis=1)
+    encoded.write(((places, clip, 0) for clip in range(6)), encoded.name_of("still", "long"), tmp_path)
+    targets = encoded.open_scenes(tmp_path, "still", "long", 3)
+    windows = stage_tune.Windows((kept,), (targets,), stage_speaker.Streams(data, RECORDINGS, {}))
+    drawn = windows.draw(24, np.random.default_rng(1))
+    for wanted in drawn.wanted:
+        assert (np.diff(wanted, axis=0) == 1.0).all(), "what is wanted is of one stretch"
+    assert len({wanted[0, 0] for wanted in drawn.wanted}) > 5, "which begins anywhere"
+    for piece in drawn.pieces:
+        assert len(piece) == contract.MELS_PER_COLUMN * GRID * len(drawn.wanted[0])
         assert piece.shape == (contract.MELS_PER_COLUMN * stage_tune.LONGEST_COLUMNS, contract.N_MELS)
-        assert 0.0 <= np.mean(piece == melstore.SILENCE) < 0.3
     assert (kept.frames == 1.0).all()

@@ -9,10 +9,10 @@ import torch
 from streamer.engines.speaker import SpeakerMean
 from streamer.evaluation import examples
 from streamer.network import contract
-from streamer.network.pooling import AttentiveMean
+from streamer.network.pooling import AttentiveMean, Summary
 from streamer.network.sides import PLAIN_SHARE
 from streamer.network.stream import Stream
-from tools.training import encoded, stage_speaker, stage_taught
+from tools.training import encoded, soundstore, stage_speaker, stage_taught
 from tools.training.soundstore import Recording
 
 N_SPEAKERS, N_CLIPS, SIZE = 3, 20, 5
@@ -70,6 +70,21 @@ def test_a_clip_is_heard_beside_others_of_its_speaker_and_never_itself() -> None
         assert {int(i) * 4 // 24 for i in np.flatnonzero(others[row])} <= {row * 4 // 24}
     scenes = stage_speaker.Streams(embedded(), RECORDINGS, {}).company(12, 3, np.random.default_rng(0))
     assert all(len({RECORDINGS[i].speaker for i in scenes[at : at + 4]}) == 1 for at in (0, 4, 8))
+
+
+def test_a_lesson_is_what_the_teacher_makes_of_a_clip_beside_the_speakers_others_over_all_copies() -> None:
+    torch.manual_seed(0)
+    data, store = embedded(2), soundstore.SoundStore(np.zeros(0, np.int16), RECORDINGS)
+    head = stage_speaker.Head(Summary(SIZE, stage_speaker.DEEP_SUMMARY, 0.5), torch.nn.Linear(256, 7))
+    lesson = stage_taught.lesson(head, data, store, n_virtual=30)
+    clip, copies = 25, range(2)
+    own = [i for i, r in enumerate(RECORDINGS) if r.speaker == RECORDINGS[clip].speaker]
+    departures = [data.x[copy, clip] - 0.75 * data.x[copy, own].mean(axis=0) for copy in copies]
+    with torch.inference_mode():
+        wanted = np.mean([head.eval()(torch.from_numpy(x[None])).numpy()[0] for x in departures], axis=0)
+    np.testing.assert_allclose(lesson.logits[clip], wanted, atol=1e-5)
+    np.testing.assert_allclose(lesson.summary.mean(axis=0), 0.0, atol=1e-4)
+    assert np.median(lesson.summary.std(axis=0)) == pytest.approx(1.0, abs=0.05)
 
 
 def test_a_window_shows_the_voice_and_little_before_it() -> None:

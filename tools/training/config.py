@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "longer", "taught", "pool", "tune", "apart", "words", "speaker", "joint")
+STAGES = ("sound", "taught", "tune", "apart", "words", "speaker", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +18,18 @@ class Plan:
     network: str
     seed: int
     copies: int
+    """Augmented copies of the training clips that the frozen trunk hears."""
+    trunk_copies: int
+    """The same, on which the trunk is trained."""
     vocabulary: int
     words: Schedule
     joint: Schedule
     sound: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    longer: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     taught: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     speaker: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """`deep` has other stages of sound."""
-    pool: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    """Both of `deep` alone."""
-    tune_copies: int = 0
-    """Augmented copies on which the encoder of `deep` is tuned."""
+    """Of `deep` alone."""
     left_out: list[list[str]] = field(default_factory=list)
     """Groups of corpora without which `deep` is trained anew, to see how far it goes on what it never met."""
     apart: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))

@@ -51,19 +51,26 @@ class EncodedScenes:
     spread: NDArray[np.float32] | float = 1.0
     """(D,) what is taken from latents as they are handed out, and what they are divided by."""
 
+    def scene(self, row: int) -> NDArray[np.float32]:
+        """Return the latents (N, D) of a scene."""
+        note = self.notes[row]
+        latents = self.latents[note["start"] : note["start"] + note["latents"]].astype(np.float32)
+        return np.asarray((latents - self.centre) / self.spread, np.float32)
+
     def batch(self, rows: Iterable[int]) -> tuple[Tensor, Tensor]:
         """Return latents (B, D, N), newest last, zero where masked, and their mask (B, N)."""
-        found = []
-        for row in rows:
-            note = self.notes[row]
-            found.append(self.latents[note["start"] : note["start"] + note["latents"]].astype(np.float32))
-        width = max(1, *(len(x) for x in found))
-        f = np.zeros((len(found), width, self.latents.shape[1]), np.float32)
-        mask = np.zeros((len(found), width), np.bool_)
-        for at, x in enumerate(found):
-            f[at, width - len(x) :] = (x - self.centre) / self.spread
-            mask[at, width - len(x) :] = True
-        return torch.from_numpy(f).transpose(1, 2), torch.from_numpy(mask)
+        return stacked([self.scene(row) for row in rows])
+
+
+def stacked(found: list[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    """Return latents (B, D, N) of scenes (N, D), newest last, zero where masked, and their mask (B, N)."""
+    width = max(1, *(len(x) for x in found))
+    f = np.zeros((len(found), width, found[0].shape[1]), np.float32)
+    mask = np.zeros((len(found), width), np.bool_)
+    for at, x in enumerate(found):
+        f[at, width - len(x) :] = x
+        mask[at, width - len(x) :] = True
+    return torch.from_numpy(f).transpose(1, 2), torch.from_numpy(mask)
 
 
 def cut(on: int, off: int, n: int, rng: augment.Rng, *, whole: bool) -> tuple[int, int]:
@@ -164,3 +171,14 @@ def statistics(scenes: EncodedScenes) -> tuple[NDArray[np.float32], NDArray[np.f
     rows = np.concatenate([np.arange(n["start"], n["start"] + n["latents"], 4) for n in note])
     some = scenes.latents[rows].astype(np.float32)
     return some.mean(axis=0), some.std(axis=0) + np.float32(1e-3)
+
+
+def heard_together(
+    copies: tuple[EncodedScenes, ...], scenes: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> tuple[Tensor, Tensor]:
+    """Return latents (B, D, N) and their mask (B, N) of scenes, each from one of the copies."""
+    parts = [copies[copy].batch([scene]) for scene, copy in zip(scenes.tolist(), chosen.tolist(), strict=True)]
+    width = max(f.shape[2] for f, _ in parts)
+    f = torch.cat([torch.nn.functional.pad(f, (width - f.shape[2], 0)) for f, _ in parts])
+    mask = torch.cat([torch.nn.functional.pad(m, (width - m.shape[1], 0)) for _, m in parts])
+    return f, mask

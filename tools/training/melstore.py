@@ -78,6 +78,11 @@ def name_of(name: str) -> str:
     return f"mels-{name}"
 
 
+def still_name(copy: int) -> str:
+    """Return the name of the set that holds a training copy's voices without room and noise."""
+    return f"still-{copy}"
+
+
 def open_scenes(folder: Path, name: str) -> MelScenes:
     """Return the scenes called `name`, memory-mapped."""
     path = folder / name_of(name)
@@ -95,19 +100,30 @@ def window(scene: pictures.Scene, rng: augment.Rng, *, whole: bool) -> encoded.I
 
 
 def build_copy(corpora_root: Path, folder: Path, copy: int, seed: int) -> None:
-    """Write one copy of the training split; the scenes are those of `pictures.build_copy`."""
+    """Write one copy of the training split, and the same voices without room and noise; copy 0 is as recorded.
+
+    The scenes are those of `pictures.build_copy`. Where nobody speaks there is nothing without the noise.
+    """
     director = pictures.Director(soundstore.load(corpora_root, folder))
+    still: list[encoded.Item] = []
 
     def items() -> Iterator[encoded.Item]:
         for clip in director.training:
             rng = np.random.default_rng([seed, copy, clip])
-            scene = director.plain_scene(clip) if copy == 0 else director.scene(clip, rng)
+            quiet = director.still_scene(clip, rng) if copy else director.plain_scene(clip)
+            scene = director.through_the_air(quiet, rng) if copy else quiet
+            before = rng.bit_generator.state
             yield window(scene, rng, whole=copy == 0)
+            rng.bit_generator.state = before
+            still.append(window(quiet, rng, whole=copy == 0))
         for i in range(encoded.N_EMPTY):
             rng = np.random.default_rng([seed, copy, 1_000_000 + i])
-            yield window(director.empty_scene(rng), rng, whole=False)
+            scene = director.empty_scene(rng)
+            yield window(scene, rng, whole=False)
+            still.append((np.zeros((0, COLUMN), np.float16), -1, scene.label))
 
     encoded.write(items(), name_of(f"train-{copy}"), folder)
+    encoded.write(still, name_of(still_name(copy)), folder)
 
 
 def build_held_out(corpora_root: Path, folder: Path, split: str, noise: str, snr_db: float, seed: int) -> None:
@@ -130,15 +146,15 @@ def build(corpora_root: Path, folder: Path, n_copies: int, seed: int, workers: i
         begun += [
             pool.submit(build_copy, corpora_root, folder, copy, seed)
             for copy in range(n_copies)
-            if not (folder / f"{name_of(f'train-{copy}')}.npy").exists()
+            if not (folder / f"{name_of(still_name(copy))}.npy").exists()
         ]
         for done in begun:
             done.result()
 
 
 @torch.inference_mode()
-def encode(encoder: Encoder, scenes: MelScenes) -> Iterator[encoded.Item]:
-    """Yield every scene as the encoder hears it, many of like length at a time."""
+def encode(encoder: Encoder, scenes: MelScenes, *, exact: bool = True) -> Iterator[encoded.Item]:
+    """Yield every scene as the encoder hears it, many of like length at a time; in bfloat16 unless `exact`."""
     found: dict[int, NDArray[np.float16]] = {}
     lengths = scenes.notes["latents"]
     order = np.argsort(lengths, kind="stable").tolist()
@@ -146,7 +162,9 @@ def encode(encoder: Encoder, scenes: MelScenes) -> Iterator[encoded.Item]:
         n = max(1, BATCH_COLUMNS // max(int(lengths[order[-1]]), 1))
         some, order = order[-n:], order[:-n]
         mels, columns = stacked([scenes.cut(row, 0, scenes.columns(row)) for row in some])
-        latents = torch.nn.functional.avg_pool1d(encoder(mels, columns), GRID).transpose(1, 2).numpy()
+        with torch.autocast("cpu", torch.bfloat16, enabled=not exact):
+            frames = encoder(mels, columns).float()
+        latents = torch.nn.functional.avg_pool1d(frames, GRID).transpose(1, 2).numpy()
         for at, row in enumerate(some):
             kept = scenes.columns(row) // GRID
             found[row] = latents[at, latents.shape[1] - kept :].astype(np.float16)
@@ -154,8 +172,10 @@ def encode(encoder: Encoder, scenes: MelScenes) -> Iterator[encoded.Item]:
         yield found[row], int(note["clip"]), int(note["label"])
 
 
-def build_encoded(encoder: Encoder, folder: Path, network: str, names: list[str]) -> None:
+def build_encoded(encoder: Encoder, folder: Path, network: str, names: list[str], *, exact: bool = True) -> None:
     """Write what an encoder makes of the sets `names`, where that is missing."""
     for name in names:
         if not (folder / f"{encoded.name_of(network, name)}.npy").exists():
-            encoded.write(encode(encoder, open_scenes(folder, name)), encoded.name_of(network, name), folder)
+            encoded.write(
+                encode(encoder, open_scenes(folder, name), exact=exact), encoded.name_of(network, name), folder
+            )

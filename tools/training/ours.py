@@ -1,9 +1,8 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
-`deep` comes first and has its sound from Whisper: pool (what to attend to), tune (the encoder itself, gently, and its
-head), words, joint, ship. `stream`: sound (taught by Whisper's frames), longer (the same on windows as the live program
-masks them), taught (by `deep`, against the mean of the speaker's other clips), words, speaker (the head against the
-running mean), joint, ship.
+`deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), words, joint,
+ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other
+clips, on windows as the live program masks them), words, speaker (the head against the running mean), joint, ship.
 """
 
 import json
@@ -29,7 +28,6 @@ from tools.training import (
     sounddata,
     soundstore,
     stage_joint,
-    stage_pool,
     stage_sound,
     stage_speaker,
     stage_taught,
@@ -42,14 +40,14 @@ from tools.training import (
 from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
-    "stream": ("sound", "longer", "taught", "words", "speaker", "joint", "ship"),
-    "deep": ("pool", "tune", "words", "joint", "ship"),
+    "stream": ("sound", "taught", "words", "speaker", "joint", "ship"),
+    "deep": ("tune", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
 """A stage of `deep` that is asked for by name and ships nothing."""
 
 LIVE_SHARE: Final = 0.7
-"""Share of windows in the second stage of sound that show nothing before the newest voice."""
+"""Share of windows in the stage `taught` that show nothing before the newest voice."""
 
 JUDGED_PAIRS: Final = 120
 """Held-out clips per corpus that are paired with lines."""
@@ -70,9 +68,7 @@ class Run:
         """Run one stage."""
         {
             "sound": self.sound,
-            "longer": self.longer,
             "taught": self.taught,
-            "pool": self.pool,
             "tune": self.tune,
             "words": self.words,
             "speaker": self.speaker,
@@ -106,10 +102,10 @@ class Run:
         """
         plan, places = self.plan, self.places
         targets = teacher.load(self.store, places.teacher, places.work)
-        pictures.build_all(places.corpora, places.work, plan.copies, plan.seed, places.workers)
+        pictures.build_all(places.corpora, places.work, plan.trunk_copies, plan.seed, places.workers)
         receptive = self.network.receptive_columns
         return sounddata.SoundWindows(
-            self.store, places.work, plan.copies, targets, receptive, plan.favour, live_share=live_share
+            self.store, places.work, plan.trunk_copies, targets, receptive, plan.favour, live_share=live_share
         )
 
     def listener(self) -> stage_sound.Listener:
@@ -122,38 +118,23 @@ class Run:
         plan, work = self.plan, self.places.work
         stage_sound.run("sound", self.listener(), self.windows(), self.store, plan.sound, work, plan.seed)
 
-    def longer(self) -> None:
-        """Train it further, from there, on windows as the live program shows them."""
-        plan, work = self.plan, self.places.work
-        listener = self.listener()
-        listener.load_state_dict(self.learned("sound"))
-        stage_sound.run("longer", listener, self.windows(LIVE_SHARE), self.store, plan.longer, work, plan.seed)
-
     def taught(self) -> None:
         """Train it further with `deep` as its teacher, whose stage of the speaker must lie in the work folder."""
         plan, work = self.plan, self.places.work
         listener = self.listener()
-        listener.load_state_dict(self.learned("longer"))
+        listener.load_state_dict(self.learned("sound"))
         deep = Run(config.read(self.places.deep), self.places)
         data = deep.heard.embed()
-        said = stage_taught.answers(deep.heard.head(), data, self.store)
-        stage_taught.run(listener, self.windows(LIVE_SHARE), said, self.store, plan.taught, work, plan.seed)
-
-    def pool(self) -> None:
-        """Train the pooling of `deep`."""
-        assert isinstance(self.network, Deep), "stream has its pooling from the stages of sound"
-        plan, work = self.plan, self.places.work
-        copies = self.heard.whisper(self.network)
-        stage_pool.run(self.network.sound_pooling, copies, self.store, plan.favour, plan.pool, work, plan.seed)
+        lesson = stage_taught.lesson(deep.heard.head(), data, self.store)
+        stage_taught.run(listener, self.windows(LIVE_SHARE), lesson, self.store, plan.taught, work, plan.seed)
 
     def tune(self) -> None:
-        """Train the encoder of `deep` and its pooling further."""
+        """Train the encoder of `deep`, its pooling and the head of its sound side."""
         assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
         plan, work = self.plan, self.places.work
-        self.heard.whisper(self.network)
+        targets = self.heard.whisper(self.network)
         tuned = stage_tune.Tuned(self.network.sound, self.network.sound_pooling)
-        tuned.attending.load_state_dict(self.learned("pool"))
-        stage_tune.run("tune", tuned, plan.tune_copies, self.store, plan.favour, plan.tune, work, plan.seed)
+        stage_tune.run("tune", tuned, targets, self.store, plan.favour, plan.tune, work, plan.seed)
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""

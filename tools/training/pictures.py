@@ -6,7 +6,7 @@ and are kept as uint8 (0.31 dB), time first, one file per augmented copy of a co
 
 import concurrent.futures
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,11 @@ class Director:
         return np.concatenate((said * np.float32(0.1 / augment.rms(said)), gap))
 
     def scene(self, clip: int, rng: augment.Rng) -> Scene:
-        """Return one augmented scene around `clip`, voices at an RMS of 0.1."""
+        """Return one augmented scene around `clip`, voices at an RMS of 0.1 before they go through the air."""
+        return self.through_the_air(self.still_scene(clip, rng), rng)
+
+    def still_scene(self, clip: int, rng: augment.Rng) -> Scene:
+        """Return such a scene as it is at the speakers' mouths: no room, no noise, no microphone."""
         r = self.store.recordings[clip]
         margin = augment.seconds(0.1)
         first, last = max(r.voice_start - margin, 0), min(r.voice_end + margin, r.length)
@@ -113,7 +117,7 @@ class Director:
         at = len(lead) + len(earlier)
         whole = np.concatenate((lead, earlier, sound, tail))
         return Scene(
-            self._through_the_air(whole, rng),
+            whole,
             on=at + round((r.voice_start - first) / speed),
             off=at + round((r.voice_end - first) / speed),
             clip=clip,
@@ -142,9 +146,12 @@ class Director:
         elif kind != "silence":
             sound = augment.noise(kind, n, rng, [])
         sound = sound * np.float32(0.1 / max(augment.rms(sound), 1e-3))
-        return Scene(self._through_the_air(sound, rng), 0, n, -1, corpora.LABELS.index(corpora.NONE), 0.0, 1.0)
+        scene = Scene(sound, 0, n, -1, corpora.LABELS.index(corpora.NONE), 0.0, 1.0)
+        return self.through_the_air(scene, rng)
 
-    def _through_the_air(self, sound: augment.Sound, rng: augment.Rng) -> augment.Sound:
+    def through_the_air(self, scene: Scene, rng: augment.Rng) -> Scene:
+        """Return a scene as a microphone hears it: in a room, in noise, through something."""
+        sound = scene.sound
         if rng.random() < 0.3:
             sound = augment.reverberate(sound, rng)
         if rng.random() < 0.5:
@@ -162,7 +169,7 @@ class Director:
             hiss = augment.coloured(len(sound), 0.0, rng)
             sound = augment.add_noise(sound, hiss, float(rng.uniform(35.0, 60.0)), 0.1)
         gain = np.float32(10.0 ** (float(rng.uniform(-15.0, 10.0)) / 20.0))
-        return np.asarray((sound * gain).clip(-1.0, 1.0), np.float32)
+        return replace(scene, sound=np.asarray((sound * gain).clip(-1.0, 1.0), np.float32))
 
 
 def _column_of(sample: float, n_columns: int) -> int:

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from streamer.network import contract
 from streamer.network.sides import GRID, TwoSided
 from tools.training import loop, metrics, pairs
-from tools.training.encoded import EncodedScenes
-from tools.training.stage_pool import heard_together
+from tools.training.encoded import EncodedScenes, heard_together
 from tools.training.stage_sound import allowed_cross_entropy
 from tools.training.stage_speaker import Embedded, Streams
 from tools.training.textdata import Texts, WordWindows

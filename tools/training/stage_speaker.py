@@ -38,6 +38,9 @@ PAST_SHARES: Final = (0.55, 0.3, 0.15)
 STRANGER_SHARE: Final = 0.1
 """Share of pasts of which a part is another speaker's."""
 
+DEEP_SUMMARY: Final = 256
+"""Numbers to which `deep` sums a voice up before it answers."""
+
 DROPOUT: Final = 0.5
 SMOOTHING: Final = 0.05
 EMPTY_SHARE: Final = 0.05

@@ -2,9 +2,11 @@
 
 A batch holds several clips of each of a few speakers, and every clip is heard against the mean of some of the others:
 the running mean is in the training of the trunk, and not only of the head. `deep` says for each clip how much of each
-emotion it hears; these softer answers are learned beside Whisper's frames, and the label counts a little.
+emotion it hears, and what it summed the clip up to before it answered; both are learned beside Whisper's frames, and
+the label counts a little.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,37 +28,56 @@ TEMPERATURE: Final = 1.5
 
 LABEL_SHARE: Final = 0.25
 MIMIC_WEIGHT: Final = 4.0
+ECHO_WEIGHT: Final = 1.0
+"""What the teacher's summary of a clip counts for: seven shares say little of what it heard."""
+
 PRIOR: Final = 4.0
 """In place of the running mean's prior: a batch holds few clips of a speaker, and many are to be in the mean."""
 
 CENTRE_RATE: Final = 0.02
 
 
-def answers(
-    head: stage_speaker.Head, data: stage_speaker.Embedded, store: SoundStore, n_virtual: int = 30
-) -> NDArray[np.float32]:
-    """Return (clips, C), what a trained head says of every training clip, knowing the speaker well.
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the teacher makes of every training clip, knowing the speaker well; zeros for clips not in training."""
+
+    logits: NDArray[np.float32]
+    """(clips, C)"""
+    summary: NDArray[np.float32]
+    """(clips, S), each number with mean 0 and spread 1"""
+
+
+@torch.inference_mode()
+def lesson(head: stage_speaker.Head, data: stage_speaker.Embedded, store: SoundStore, n_virtual: int = 30) -> Lesson:
+    """Return what a trained head says of every training clip.
 
     It is the mean over all copies: of a clip as recorded, which it learned by heart, it is too sure.
     """
     who = np.array([f"{store.recordings[c].corpus}/{store.recordings[c].speaker}" if c >= 0 else "" for c in data.clip])
-    said = np.zeros((len(store.recordings), metrics.N_SIX + 1), np.float32)
+    logits = np.zeros((len(store.recordings), metrics.N_SIX + 1), np.float32)
+    summary = np.zeros((len(store.recordings), stage_speaker.DEEP_SUMMARY), np.float32)
     share = stage_speaker.ADAPTATION.strength * n_virtual / (n_virtual + stage_speaker.ADAPTATION.prior)
     for speaker in np.unique(who[data.clip >= 0]):
         rows = np.flatnonzero(who == speaker)
-        heard = [x[rows] - share * x[rows].mean(axis=0) for x in data.x]
-        said[data.clip[rows]] = np.mean([stage_speaker.logits_of(head, x) for x in heard], axis=0)
-    return said
+        clips = data.clip[rows]
+        for x in data.x:
+            short = head.eval().summary(torch.from_numpy(x[rows] - share * x[rows].mean(axis=0)))
+            summary[clips] += short.numpy() / len(data.x)
+            logits[clips] += head.head(short).numpy() / len(data.x)
+    told = data.clip[data.clip >= 0]
+    summary[told] = (summary[told] - summary[told].mean(axis=0)) / (summary[told].std(axis=0) + 1e-3)
+    return Lesson(logits, summary)
 
 
 class Pupil(nn.Module):
-    """The sound half of `stream` with a slowly moving centre of its embeddings."""
+    """The sound half of `stream` with a slowly moving centre of its embeddings, and a layer that echoes the teacher."""
 
     centre: Tensor
 
     def __init__(self, listener: stage_sound.Listener) -> None:
         super().__init__()
         self.listener = listener
+        self.echo = nn.Linear(listener.head.in_features, stage_speaker.DEEP_SUMMARY)
         self.register_buffer("centre", torch.zeros(listener.pooling.size))
 
     def embed(self, picture: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,14 +85,19 @@ class Pupil(nn.Module):
         f, mask = self.listener.sound(picture, columns)
         return self.listener.pooling(f, mask), self.listener.mimic(f).transpose(1, 2)
 
-    def forward(self, x: Tensor, others: Tensor) -> Tensor:
-        """Return logits (B, C) of embeddings (B, P), each against the mean of `others` (B, B) that it is told of."""
+    def sum_up(self, x: Tensor, others: Tensor) -> Tensor:
+        """Return summaries (B, S) of embeddings (B, P), each against the mean of `others` (B, B) that it is told of."""
         if self.training:
             with torch.no_grad():
                 self.centre.lerp_(x.detach().mean(dim=0), CENTRE_RATE)
         x = x - self.centre
         mean = others @ x / (others.sum(dim=1, keepdim=True) + PRIOR)
-        logits: Tensor = self.listener.head(self.listener.summary(x - mean))
+        short: Tensor = self.listener.summary(x - mean)
+        return short
+
+    def forward(self, x: Tensor, others: Tensor) -> Tensor:
+        """Return logits (B, C) of embeddings (B, P), each against the mean of `others` (B, B) that it is told of."""
+        logits: Tensor = self.listener.head(self.sum_up(x, others))
         return logits
 
 
@@ -114,28 +140,33 @@ def _beside_others(pupil: Pupil, store: SoundStore, scenes: pictures.Scenes, row
 def run(  # noqa: PLR0913, PLR0917  everything a stage is
     listener: stage_sound.Listener,
     windows: sounddata.SoundWindows,
-    said: NDArray[np.float32],
+    lesson: Lesson,
     store: SoundStore,
     schedule: loop.Schedule,
     work: Path,
     seed: int,
 ) -> None:
-    """Train the sound half of the network in place; `said` are the teacher's logits by clip."""
+    """Train the sound half of the network in place."""
     pupil = Pupil(listener)
-    soft = torch.softmax(torch.from_numpy(said) / TEMPERATURE, dim=1)
+    soft = torch.softmax(torch.from_numpy(lesson.logits) / TEMPERATURE, dim=1)
+    summary = torch.from_numpy(lesson.summary)
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step
         batch = windows.batch(schedule.batch, int(rng.choice(WIDTHS[0], p=WIDTHS[1])), rng, SPEAKERS)
         with torch.autocast("cpu", torch.bfloat16):
             x, frames = pupil.embed(batch.picture, batch.columns)
-        logits = pupil(x.float(), company(schedule.batch, rng)).masked_fill(~batch.allowed, -1.0e4)
+        short = pupil.sum_up(x.float(), company(schedule.batch, rng))
+        logits = listener.head(short).masked_fill(~batch.allowed, -1.0e4)
         voiced = batch.clip >= 0
+        unlike = (pupil.echo(short[voiced]) - summary[batch.clip[voiced]]).square().mean()
         hard = functional.one_hot(batch.label, soft.shape[1]).float()
         target = torch.where(voiced[:, None], soft[batch.clip.clamp(min=0)] * batch.allowed, hard)
         target = (1.0 - LABEL_SHARE) * target / target.sum(dim=1, keepdim=True) + LABEL_SHARE * hard
         named = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
-        return named + MIMIC_WEIGHT * stage_sound.mimic_loss(frames.float(), batch.target, batch.taught)
+        mimicked = stage_sound.mimic_loss(frames.float(), batch.target, batch.taught)
+        total: Tensor = named + ECHO_WEIGHT * unlike + MIMIC_WEIGHT * mimicked
+        return total
 
     best = loop.train("taught", pupil, schedule, loss, lambda m: judge(m, store, work), work, seed)  # type: ignore[arg-type]
     pupil.load_state_dict(best.state_dict())

@@ -1,11 +1,13 @@
-"""The stage that tunes the encoder of `deep` itself, gently, on voices in rooms and noise.
+"""The stage that tunes the encoder of `deep` itself, gently, on voices in rooms and noise, and trains its head.
 
-Whisper learned its early frames for recognising words from sound near the microphone. Here they learn, at a small
-fraction of the head's rate, what a voice feels, and to hear it through noise. As in `stage_taught`, a batch holds
-several clips of each of a few speakers, and each is heard against some of the others: the running mean is in the
-training of the encoder, too.
+Whisper learned its early frames for recognising words from sound near the microphone. Here they learn, at a fraction
+of the head's rate, what a voice feels, and to hear it through noise. Beside the labels they are to stay what Whisper
+makes of the same voice without the room and the noise: what it knows of voices that are not met here is not forgotten,
+and noise is what it learns to overhear. As in `stage_taught`, a batch holds several clips of each of a few speakers,
+and each is heard against some of the others: the running mean is in the training of the encoder, too.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,24 +17,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from streamer.network import contract
 from streamer.network.deep import HEARD_COLUMNS, EncodedSound
 from streamer.network.pooling import AttentiveMean
-from tools.training import augment, loop, melstore, metrics, pictures, stage_pool, stage_speaker, stage_taught
+from streamer.network.sides import GRID
+from tools.training import attending, augment, encoded, loop, melstore, metrics, pictures, stage_speaker, stage_taught
 from tools.training.soundstore import SoundStore
 from tools.training.stage_sound import allowed_cross_entropy
 
 SPEAKERS: Final = 12
-LONGEST_COLUMNS: Final = 200
+LONGEST_COLUMNS: Final = 160
 """Columns of a scene in a batch at most; longer ones are cut at random."""
 
 AT_ONCE: Final = 24
 """Scenes of like length that are encoded together: little is spent on padding."""
 
-ENCODER_SHARE: Final = 0.07
+ENCODER_SHARE: Final = 0.1
 """The encoder's rate beside that of what is new."""
 
 SMOOTHING: Final = 0.05
+
+FAITHFULNESS: Final = 1.0
+"""What it counts to stay near Whisper's latents of the voice alone, against the labels."""
+
+
+Heard = tuple[NDArray[np.int64], Tensor, Tensor]
+"""Rows of a batch, their latents (b, D, N) and mask (b, N)."""
 
 
 class Tuned(nn.Module):
@@ -41,18 +50,25 @@ class Tuned(nn.Module):
     def __init__(self, sound: EncodedSound, pooling: AttentiveMean) -> None:
         super().__init__()
         self.sound = sound.requires_grad_()
-        self.attending = stage_pool.Attending(pooling)
+        self.attending = attending.Attending(pooling)
+
+    def hear(self, pieces: list[NDArray[np.float16]]) -> Iterator[Heard]:
+        """Yield all scenes as the encoder hears them, those of like length together."""
+        order = np.argsort([len(piece) for piece in pieces], kind="stable")
+        for rows in np.array_split(order, -(-len(order) // AT_ONCE)):
+            mels, columns = melstore.stacked([pieces[i] for i in rows])
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+                f, mask = self.sound(mels, columns)
+            yield rows, f.float(), mask
+
+    def pool(self, heard: list[Heard]) -> Tensor:
+        """Return uncentred embeddings (B, P) in the order of the scenes."""
+        x = torch.cat([self.attending.pooling(f, mask) for _, f, mask in heard])
+        return x[torch.from_numpy(np.argsort(np.concatenate([rows for rows, _, _ in heard]), kind="stable"))]
 
     def embed(self, pieces: list[NDArray[np.float16]]) -> Tensor:
         """Return uncentred embeddings (B, P) of scenes."""
-        order = np.argsort([len(piece) for piece in pieces], kind="stable")
-        parts = []
-        for some in np.array_split(order, -(-len(order) // AT_ONCE)):
-            mels, columns = melstore.stacked([pieces[i] for i in some])
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
-                f, mask = self.sound(mels, columns)
-            parts.append(self.attending.pooling(f.float(), mask))
-        return torch.cat(parts)[torch.from_numpy(np.argsort(order, kind="stable"))]
+        return self.pool(list(self.hear(pieces)))
 
     def forward(self, x: Tensor, others: Tensor) -> Tensor:
         """Return logits (B, C) of embeddings (B, P), each against the mean of `others` (B, B)."""
@@ -60,33 +76,48 @@ class Tuned(nn.Module):
         return logits
 
 
+def unfaithfulness(heard: list[Heard], wanted: list[NDArray[np.float32]]) -> Tensor:
+    """Return the mean squared distance of latents from those (n, D) that are wanted; none are where n is 0."""
+    total, n = torch.zeros(()), 0
+    for rows, f, _ in heard:
+        target, told = encoded.stacked([wanted[i] for i in rows])
+        error = (f[..., -target.shape[2] :] - target).square().mean(dim=1)
+        total, n = total + (error * told).sum(), n + int(told.sum())
+    return total / max(n, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A batch."""
+
+    scenes: NDArray[np.int64]
+    """(B,)"""
+    pieces: list[NDArray[np.float16]]
+    """Frames of each scene."""
+    wanted: list[NDArray[np.float32]]
+    """(n, D) what Whisper makes of each without room and noise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Draws scenes of a few speakers from all copies."""
 
     copies: tuple[melstore.MelScenes, ...]
+    targets: tuple[encoded.EncodedScenes, ...]
+    """By copy: Whisper's latents of the same scenes without room and noise."""
     streams: stage_speaker.Streams
 
-    def draw(self, size: int, rng: augment.Rng) -> tuple[NDArray[np.int64], list[NDArray[np.float16]]]:
-        """Return scenes (B,) and the frames of each, one copy or another, with holes."""
+    def draw(self, size: int, rng: augment.Rng) -> Drawn:
+        """Return `size` scenes, each from one copy or another, cut where they are long."""
         scenes = self.streams.company(size, SPEAKERS, rng)
-        copies = rng.integers(len(self.copies), size=size)
-        return scenes, [
-            self._piece(self.copies[copy], scene, rng)
-            for scene, copy in zip(scenes.tolist(), copies.tolist(), strict=True)
-        ]
-
-    def _piece(self, scenes: melstore.MelScenes, row: int, rng: augment.Rng) -> NDArray[np.float16]:
-        n = scenes.columns(row)
-        first = int(rng.integers(n - LONGEST_COLUMNS + 1)) if n > LONGEST_COLUMNS else 0
-        piece = scenes.cut(row, first, min(n, first + LONGEST_COLUMNS)).copy()
-        for _ in range(int(rng.integers(0, 3))):
-            low, wide = int(rng.integers(contract.N_MELS)), int(rng.integers(1, 9))
-            piece[:, low : low + wide] = melstore.SILENCE
-        if len(piece) > 100:
-            at, long = int(rng.integers(len(piece))), int(rng.integers(1, 25))
-            piece[at : at + long] = melstore.SILENCE
-        return piece
+        pieces, wanted = [], []
+        for scene, copy in zip(scenes.tolist(), rng.integers(len(self.copies), size=size).tolist(), strict=True):
+            n = self.copies[copy].columns(scene)
+            first = GRID * int(rng.integers((n - LONGEST_COLUMNS) // GRID + 1)) if n > LONGEST_COLUMNS else 0
+            last = min(n, first + LONGEST_COLUMNS)
+            pieces.append(self.copies[copy].cut(scene, first, last))
+            wanted.append(self.targets[copy].scene(scene)[first // GRID : last // GRID])
+        return Drawn(scenes, pieces, wanted)
 
 
 @torch.inference_mode()
@@ -122,7 +153,7 @@ def judge(tuned: Tuned, store: SoundStore, work: Path) -> dict[str, float]:
 def run(  # noqa: PLR0913, PLR0917  everything a stage is
     name: str,
     tuned: Tuned,
-    n_copies: int,
+    targets: tuple[encoded.EncodedScenes, ...],
     store: SoundStore,
     favour: dict[str, float],
     schedule: loop.Schedule,
@@ -130,19 +161,24 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
     seed: int,
     without: tuple[str, ...] = (),
 ) -> None:
-    """Train encoder and pooling in place; nothing is learned from the corpora `without`."""
-    copies = tuple(melstore.open_scenes(work, f"train-{copy}") for copy in range(n_copies))
+    """Train encoder, pooling and head in place; nothing is learned from the corpora `without`.
+
+    `targets` are Whisper's latents of each copy of the training scenes, without room and noise.
+    """
+    copies = tuple(melstore.open_scenes(work, f"train-{copy}") for copy in range(len(targets)))
     notes = copies[0].notes
     empty = np.zeros((len(copies), len(notes), 1), np.float32)
     data = stage_speaker.Embedded(empty, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
-    windows = Windows(copies, stage_speaker.Streams(data, store.recordings, favour, without))
+    windows = Windows(copies, targets, stage_speaker.Streams(data, store.recordings, favour, without))
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step
-        scenes, pieces = windows.draw(schedule.batch, rng)
-        logits = tuned(tuned.embed(pieces), stage_taught.company(schedule.batch, rng, SPEAKERS))
-        label = torch.from_numpy(data.label[scenes])
-        return allowed_cross_entropy(logits, label, torch.from_numpy(windows.streams.allowed[scenes]), SMOOTHING)
+        drawn = windows.draw(schedule.batch, rng)
+        heard = list(tuned.hear(drawn.pieces))
+        logits = tuned(tuned.pool(heard), stage_taught.company(schedule.batch, rng, SPEAKERS))
+        label, allowed = (torch.from_numpy(x[drawn.scenes]) for x in (data.label, windows.streams.allowed))
+        named = allowed_cross_entropy(logits, label, allowed, SMOOTHING)
+        return named + FAITHFULNESS * unfaithfulness(heard, drawn.wanted)
 
     groups: list[dict[str, object]] = [
         {"params": list(tuned.sound.parameters()), "lr": schedule.rate * ENCODER_SHARE, "weight_decay": 0.0},

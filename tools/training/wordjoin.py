@@ -30,10 +30,11 @@ KIND_BIAS = (0.0, 1.0, -1.0, 0.0)
 """Added to the guess of the kind of talk (validation: people talking to each other are nearer to what a monitor hears
 than Reddit, of which there is most)."""
 
-HALF_AS_MUCH = 22.0
-"""Words before the newest at which a word counts half: older ones mostly belong to another sentence (validation)."""
+HALF_AS_MUCH = (60.0, 10.0, 14.0, 60.0, 60.0)
+"""Words before the newest at which a word counts half, to each expert and to the guess: where people talk to each other
+older words mostly belong to another line, and Reddit's lines are long (validation)."""
 
-FADING = 4.0
+FADING = 3.0
 """Words over which that comes about."""
 
 TRUST = {"stream": 0.5, "deep": 0.6}
@@ -236,10 +237,10 @@ def places_of_slots(channels: int, n_heads: int) -> Tensor:
 
 
 def recency() -> Tensor:
-    """Return (40,) how much a word counts, newest last and 1."""
+    """Return (kinds + 1, 40) how much a word counts to each expert and to the guess, newest last and 1."""
     age = torch.arange(contract.N_WORDS - 1, -1, -1.0)
-    falling = torch.sigmoid((HALF_AS_MUCH - age) / FADING)
-    return falling / falling[-1]
+    falling = torch.sigmoid((torch.tensor(HALF_AS_MUCH)[:, None] - age) / FADING)
+    return falling / falling[:, -1:]
 
 
 def train(texts: Texts, schedule: loop.Schedule, work: Path, seed: int) -> None:
