@@ -13,7 +13,7 @@ from streamer.network.encoder import Encoder
 from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID
 from tests.harness import small_corpora
-from tools.training import augment, encoded, melstore, pictures, soundstore, stage_speaker, stage_tune
+from tools.training import augment, encoded, melstore, pictures, soundstore, speakerpast, stage_tune
 from tools.training.soundstore import Recording
 
 RNG = np.random.default_rng(5)
@@ -111,8 +111,8 @@ def test_a_still_scene_is_the_scene_before_room_noise_and_microphone(tmp_path: P
 
 
 def test_corpora_that_are_left_out_are_never_drawn() -> None:
-    data = stage_speaker.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
-    streams = stage_speaker.Streams(data, RECORDINGS, {}, without=("emodb",))
+    data = speakerpast.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
+    streams = speakerpast.Streams(data, RECORDINGS, {}, without=("emodb",))
     drawn = streams.company(400, 20, np.random.default_rng(0))
     assert {RECORDINGS[data.clip[i]].corpus for i in drawn} == {"ravdess"}
 
@@ -122,11 +122,11 @@ def test_long_scenes_are_cut_and_so_is_what_is_wanted_of_them(tmp_path: Path) ->
     items = ((np.ones((n, melstore.COLUMN), np.float16), clip, 0) for clip in range(6))
     encoded.write(items, melstore.name_of("long"), tmp_path)
     kept = melstore.open_scenes(tmp_path, "long")
-    data = stage_speaker.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
+    data = speakerpast.Embedded(np.zeros((1, 6, 1), np.float32), np.arange(6), np.arange(6) % 7)
     places = np.repeat(np.arange(n // GRID, dtype=np.float16)[:, None], 3, axis=1)
     encoded.write(((places, clip, 0) for clip in range(6)), encoded.name_of("still", "long"), tmp_path)
     targets = encoded.open_scenes(tmp_path, "still", "long", 3)
-    windows = stage_tune.Windows((kept,), (targets,), stage_speaker.Streams(data, RECORDINGS, {}))
+    windows = stage_tune.Windows((kept,), (targets,), speakerpast.Streams(data, RECORDINGS, {}))
     drawn = windows.draw(24, np.random.default_rng(1))
     for wanted in drawn.wanted:
         assert (np.diff(wanted, axis=0) == 1.0).all(), "what is wanted is of one stretch"

@@ -12,7 +12,7 @@ from streamer.network import contract
 from streamer.network.pooling import AttentiveMean, Summary
 from streamer.network.sides import PLAIN_SHARE
 from streamer.network.stream import Stream
-from tools.training import encoded, soundstore, stage_speaker, stage_taught
+from tools.training import encoded, soundstore, speakerpast, stage_taught
 from tools.training.soundstore import Recording
 
 N_SPEAKERS, N_CLIPS, SIZE = 3, 20, 5
@@ -23,15 +23,15 @@ RECORDINGS = tuple(
 )
 
 
-def embedded(n_copies: int = 1) -> stage_speaker.Embedded:
+def embedded(n_copies: int = 1) -> speakerpast.Embedded:
     n = len(RECORDINGS)
     x = np.random.default_rng(0).normal(size=(n_copies, n, SIZE)).astype(np.float32)
-    return stage_speaker.Embedded(x, np.arange(n), np.array([r.label for r in RECORDINGS]))
+    return speakerpast.Embedded(x, np.arange(n), np.array([r.label for r in RECORDINGS]))
 
 
 def test_held_out_clips_are_heard_against_the_mean_that_the_live_program_keeps() -> None:
-    data, adaptation = embedded(), replace(stage_speaker.ADAPTATION, strength=0.7)
-    departures = stage_speaker.in_order(data, RECORDINGS, adaptation, seed=3)
+    data, adaptation = embedded(), replace(speakerpast.ADAPTATION, strength=0.7)
+    departures = speakerpast.in_order(data, RECORDINGS, adaptation, seed=3)
     means = {
         r.speaker: SpeakerMean(SIZE, adaptation.prior, adaptation.strength, adaptation.warm_up) for r in RECORDINGS
     }
@@ -42,8 +42,8 @@ def test_held_out_clips_are_heard_against_the_mean_that_the_live_program_keeps()
 
 
 def test_a_past_is_the_speakers_own_but_for_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_speaker, "STRANGER_SHARE", 0.0)
-    streams = stage_speaker.Streams(embedded(2), RECORDINGS, {})
+    monkeypatch.setattr(speakerpast, "STRANGER_SHARE", 0.0)
+    streams = speakerpast.Streams(embedded(2), RECORDINGS, {})
     rng = np.random.default_rng(1)
     lengths = []
     for _ in range(200):
@@ -52,15 +52,15 @@ def test_a_past_is_the_speakers_own_but_for_strangers(monkeypatch: pytest.Monkey
         lengths.append(len(past))
         assert {RECORDINGS[i].speaker for i in past} <= {RECORDINGS[scene].speaker}
     assert min(lengths) == 0
-    assert max(lengths) <= stage_speaker.LONGEST_STREAM
+    assert max(lengths) <= speakerpast.LONGEST_STREAM
 
 
 def test_drawn_means_are_drawn_to_nobody_while_little_is_known() -> None:
     data = replace(embedded(), x=np.ones((1, len(RECORDINGS), SIZE), np.float32))
-    drawn = stage_speaker.Streams(data, RECORDINGS, {}).draw(64, np.random.default_rng(2))
+    drawn = speakerpast.Streams(data, RECORDINGS, {}).draw(64, np.random.default_rng(2))
     known = drawn.means[:, 0]
     assert known.min() == 0.0
-    assert 0.5 < known.max() <= stage_speaker.LONGEST_STREAM / (stage_speaker.LONGEST_STREAM + 10.0)
+    assert 0.5 < known.max() <= speakerpast.LONGEST_STREAM / (speakerpast.LONGEST_STREAM + 10.0)
 
 
 def test_a_clip_is_heard_beside_others_of_its_speaker_and_never_itself() -> None:
@@ -68,14 +68,14 @@ def test_a_clip_is_heard_beside_others_of_its_speaker_and_never_itself() -> None
     assert not others.diagonal().any()
     for row in range(24):
         assert {int(i) * 4 // 24 for i in np.flatnonzero(others[row])} <= {row * 4 // 24}
-    scenes = stage_speaker.Streams(embedded(), RECORDINGS, {}).company(12, 3, np.random.default_rng(0))
+    scenes = speakerpast.Streams(embedded(), RECORDINGS, {}).company(12, 3, np.random.default_rng(0))
     assert all(len({RECORDINGS[i].speaker for i in scenes[at : at + 4]}) == 1 for at in (0, 4, 8))
 
 
 def test_a_lesson_is_what_the_teacher_makes_of_a_clip_beside_the_speakers_others_over_all_copies() -> None:
     torch.manual_seed(0)
     data, store = embedded(2), soundstore.SoundStore(np.zeros(0, np.int16), RECORDINGS)
-    head = stage_speaker.Head(Summary(SIZE, stage_speaker.DEEP_SUMMARY, 0.5), torch.nn.Linear(256, 7))
+    head = speakerpast.Head(Summary(SIZE, speakerpast.DEEP_SUMMARY, 0.5), torch.nn.Linear(256, 7))
     lesson = stage_taught.lesson(head, data, store, n_virtual=30)
     clip, copies = 25, range(2)
     own = [i for i, r in enumerate(RECORDINGS) if r.speaker == RECORDINGS[clip].speaker]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from streamer.network.deep import Deep
-from tools.training import config, melstore, metrics, stage_speaker, stage_tune
+from tools.training import config, melstore, metrics, speakerpast, stage_tune
 from tools.training.hearing import Hearing, Places
 
 
@@ -27,18 +27,18 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
     raw = [stage_tune.embeddings(tuned, scenes) for scenes in sets]
     corpus = [np.array([store.recordings[c].corpus if c >= 0 else "" for c in s.notes["clip"]]) for s in sets]
     x = [part - tuned.attending.centre.numpy() for part in raw]
-    head = stage_speaker.Head(tuned.attending.summary, tuned.attending.head)
+    head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
     seen = ~np.isin(corpus[-1], group)
     notes = sets[-1].notes[seen]
-    known = stage_speaker.Embedded(x[1][None, seen], notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
-    logits = stage_speaker.logits_of(head, stage_speaker.in_order(known, store.recordings, stage_speaker.SHIPPED))
+    known = speakerpast.Embedded(x[1][None, seen], notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+    logits = speakerpast.logits_of(head, speakerpast.in_order(known, store.recordings, speakerpast.SHIPPED))
     temperature = metrics.fit_temperature(known.label, logits)
     figures = {}
     for one in group:
         rows = corpus[0] == one
         clip, label = (sets[0].notes[rows][field].astype(np.int64) for field in ("clip", "label"))
-        data = stage_speaker.Embedded(x[0][None, rows], clip, label)
-        figures[one] = stage_speaker.crossed(head, data, store.recordings, temperature)
+        data = speakerpast.Embedded(x[0][None, rows], clip, label)
+        figures[one] = speakerpast.crossed(head, data, store.recordings, temperature)
     return figures
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.network.pooling import AttentiveMean, Summary
-from tools.training import corpora, stage_speaker
+from tools.training import corpora, speakerpast
 from tools.training.stage_taught import CENTRE_RATE, PRIOR
 
 
@@ -16,8 +16,8 @@ class Attending(nn.Module):
     def __init__(self, pooling: AttentiveMean) -> None:
         super().__init__()
         self.pooling = pooling
-        self.summary = Summary(pooling.size, stage_speaker.DEEP_SUMMARY, stage_speaker.DROPOUT)
-        self.head = nn.Linear(stage_speaker.DEEP_SUMMARY, len(corpora.LABELS))
+        self.summary = Summary(pooling.size, speakerpast.DEEP_SUMMARY, speakerpast.DROPOUT)
+        self.head = nn.Linear(speakerpast.DEEP_SUMMARY, len(corpora.LABELS))
         self.register_buffer("centre", torch.zeros(pooling.size))
 
     def answer(self, x: Tensor, others: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "taught", "tune", "apart", "words", "speaker", "joint")
+STAGES = ("sound", "taught", "tune", "apart", "words", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,7 @@ class Plan:
     joint: Schedule
     sound: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     taught: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    speaker: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    """`deep` has other stages of sound."""
+    """Both of `stream` alone."""
     tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """Of `deep` alone."""
     left_out: list[list[str]] = field(default_factory=list)

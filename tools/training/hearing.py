@@ -16,8 +16,8 @@ from tools.training import (
     melstore,
     pictures,
     soundstore,
+    speakerpast,
     stage_sound,
-    stage_speaker,
     stage_taught,
     stage_tune,
     teacher,
@@ -57,13 +57,18 @@ class Hearing:
         return soundstore.load(self.places.corpora, self.places.work)
 
     def hear(self) -> None:
-        """Fill in the trunk, and keep what it makes of every scene."""
+        """Fill in trunk, pooling and head, and keep what the trunk makes of every scene.
+
+        The head is the one that learned along with the trunk. One that is fitted afterwards, to embeddings of clips
+        which the trunk knows, hears less in clips which it does not.
+        """
         if isinstance(self.network, Deep):
             self._hear_encoded(self.network)
             return
         pupil = stage_taught.Pupil(stage_sound.Listener(self.network))
         pupil.load_state_dict(learned(self.places.work, "taught"))
         self.network.eval()
+        self.network.centre.copy_(pupil.centre)
         encoded.build_stream(self.network.sound, self.places.work, self.plan.copies, self.plan.seed)
 
     def whisper(self, network: Deep) -> tuple[encoded.EncodedScenes, ...]:
@@ -86,10 +91,8 @@ class Hearing:
         network.eval()
         for known in (network.sound, network.sound_pooling):
             known.requires_grad_(requires_grad=False)
-        # The head learned along with the encoder. One that is fitted afterwards, to embeddings of clips which the
-        # encoder knows, hears less in clips which it does not.
         network.centre.copy_(tuned.attending.centre)
-        self.head().load_state_dict(stage_speaker.Head(tuned.attending.summary, tuned.attending.head).state_dict())
+        self.head().load_state_dict(speakerpast.Head(tuned.attending.summary, tuned.attending.head).state_dict())
         learned_from = [f"train-{copy}" for copy in range(self.plan.copies)]
         melstore.build_encoded(network.sound.encoder, self.places.work, self.plan.network, learned_from, exact=False)
         # What temperatures, shares and figures are taken from is heard as it is when it runs.
@@ -109,36 +112,32 @@ class Hearing:
         centre, spread = (x.numpy()[:, 0] for x in (self.network.sound.centre, self.network.sound.spread))
         return encoded.EncodedScenes(found.latents, found.notes, centre, spread)
 
-    def embedded(self, names: list[str]) -> stage_speaker.Embedded:
+    def embedded(self, names: list[str]) -> speakerpast.Embedded:
         """Return the embeddings of sets of the same scenes, kept on disk; centred once `centre` is filled in."""
         raw = []
         for name in names:
             path = self.places.work / f"embeddings-{self.plan.network}-{name}.npy"
             if not path.exists():
-                np.save(path, stage_speaker.pooled(self.network.sound_pooling, self.scenes(name)))
+                np.save(path, speakerpast.pooled(self.network.sound_pooling, self.scenes(name)))
             raw.append(np.load(path))
         notes = self.scenes(names[0]).notes
         centre, spread = self.network.centre.numpy(), self.network.spread.numpy()
         x = np.stack([(part - centre) / spread for part in raw]).astype(np.float32)
-        return stage_speaker.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+        return speakerpast.Embedded(x, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
 
-    def embed(self) -> stage_speaker.Embedded:
-        """Fill in everything up to the embedding, for `deep` its head too, and return all training scenes embedded."""
+    def embed(self) -> speakerpast.Embedded:
+        """Fill in the sound side and return all training scenes embedded."""
         self.hear()
-        if not isinstance(self.network, Deep):
-            centre, spread = stage_speaker.centre_of(self.embedded(["train-0"]))
-            self.network.centre.copy_(torch.from_numpy(centre))
-            self.network.spread.copy_(torch.from_numpy(spread))
         return self.embedded([f"train-{copy}" for copy in range(self.plan.copies)])
 
-    def held_out(self, split: str) -> dict[str, stage_speaker.Embedded]:
+    def held_out(self, split: str) -> dict[str, speakerpast.Embedded]:
         """Return the embeddings of a held-out split, as recorded and in noise."""
         names = [pictures.held_out_name(split, *noise) for noise in NOISES]
         return {name: self.embedded([name]) for name in names}
 
-    def head(self) -> stage_speaker.Head:
+    def head(self) -> speakerpast.Head:
         """Return the head of the sound side."""
-        return stage_speaker.Head(self.network.sound_summary, self.network.sound_head)
+        return speakerpast.Head(self.network.sound_summary, self.network.sound_head)
 
 
 def learned(work: Path, stage: str) -> dict[str, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 `deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), words, joint,
 ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other
-clips, on windows as the live program masks them), words, speaker (the head against the running mean), joint, ship.
+clips, on windows as the live program masks them), words, joint, ship.
 """
 
 import json
@@ -27,9 +27,9 @@ from tools.training import (
     ship,
     sounddata,
     soundstore,
+    speakerpast,
     stage_joint,
     stage_sound,
-    stage_speaker,
     stage_taught,
     stage_tune,
     stage_words,
@@ -40,7 +40,7 @@ from tools.training import (
 from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
-    "stream": ("sound", "taught", "words", "speaker", "joint", "ship"),
+    "stream": ("sound", "taught", "words", "joint", "ship"),
     "deep": ("tune", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
@@ -71,7 +71,6 @@ class Run:
             "taught": self.taught,
             "tune": self.tune,
             "words": self.words,
-            "speaker": self.speaker,
             "joint": self.joint,
             "ship": self.ship,
             MEASURE: self.left_out,
@@ -119,7 +118,7 @@ class Run:
         stage_sound.run("sound", self.listener(), self.windows(), self.store, plan.sound, work, plan.seed)
 
     def taught(self) -> None:
-        """Train it further with `deep` as its teacher, whose stage of the speaker must lie in the work folder."""
+        """Train it further with `deep` as its teacher, whose stage of tuning must lie in the work folder."""
         plan, work = self.plan, self.places.work
         listener = self.listener()
         listener.load_state_dict(self.learned("sound"))
@@ -140,25 +139,12 @@ class Run:
         """Train the word halves of both networks and their table."""
         wordjoin.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
 
-    def speaker(self) -> None:
-        """Train the head of `stream` against the speaker's running mean; that of `deep` was tuned with its encoder."""
-        assert isinstance(self.network, Stream), "deep has its head from the stage of tuning"
-        plan, work = self.plan, self.places.work
-        data, valid = self.heard.embed(), self.heard.held_out("valid")
-        recordings = self.store.recordings
-        streams = stage_speaker.Streams(data, recordings, plan.favour)
-        stage_speaker.fit(
-            self.own("speaker"), self.heard.head(), streams, plan.speaker, valid, recordings, work, plan.seed
-        )
-
     def left_out(self) -> None:
         """Measure `deep` on corpora that it never met."""
         apart.measure(self.plan, self.places)
 
     def halves(self) -> tuple[stage_words.Reader, NDArray[np.int8], NDArray[np.float32]]:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
-        if isinstance(self.network, Stream):
-            self.heard.head().load_state_dict(self.learned(self.own("speaker")))
         reader = stage_words.Reader(self.network, torch.from_numpy(self.texts.table.copy()))
         reader.load_state_dict(self.learned(self.own("words")))
         vectors, scales = stage_words.quantise(reader.table.weight.detach().double().numpy())
@@ -169,7 +155,7 @@ class Run:
     def pairs(self, split: str, table: NDArray[np.float32]) -> dict[str, tuple[stage_joint.Inputs, metrics.Ints]]:
         """Return synthetic pairs of a held-out split, by kind."""
         scenes, data = self.heard.scenes(f"{split}-clean"), self.heard.held_out(split)[f"{split}-clean"]
-        departures = stage_speaker.in_order(data, self.store.recordings, stage_speaker.SHIPPED)
+        departures = speakerpast.in_order(data, self.store.recordings, speakerpast.SHIPPED)
         names = np.array([self.store.recordings[c].corpus for c in data.clip])
         groups = [np.flatnonzero(names == name) for name in np.unique(names)]
         rows = np.concatenate([rows[:: -(-len(rows) // JUDGED_PAIRS)] for rows in groups])
@@ -188,7 +174,7 @@ class Run:
         table = vectors * scales[:, None]
         self.believe(reader)
         copies = tuple(self.heard.scenes(f"train-{copy}") for copy in range(plan.copies))
-        streams = stage_speaker.Streams(data, self.store.recordings, plan.favour)
+        streams = speakerpast.Streams(data, self.store.recordings, plan.favour)
         matchmaker = stage_joint.Matchmaker(stage_joint.Heard(copies, data, streams), self.texts, table)
         valid = self.pairs("valid", table)
         stage_joint.run(self.own("joint"), self.network, matchmaker, valid, plan.joint, self.places.work, plan.seed)
@@ -206,8 +192,8 @@ class Run:
         """Return what the sound head says of a held-out split, noise included, each corpus counting alike."""
         recordings, parts = self.store.recordings, []
         for data in self.heard.held_out(split).values():
-            logits = stage_speaker.logits_of(
-                self.heard.head(), stage_speaker.in_order(data, recordings, stage_speaker.SHIPPED)
+            logits = speakerpast.logits_of(
+                self.heard.head(), speakerpast.in_order(data, recordings, speakerpast.SHIPPED)
             )
             names = np.array([recordings[c].corpus for c in data.clip])
             counts = {name: np.sum(names == name) for name in np.unique(names)}
@@ -244,7 +230,7 @@ class Run:
         for split in ("valid", "test"):
             pairs = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs(split, table).items()}
             print(split, json.dumps(ship.pair_figures(calibration, pairs)))
-            print(split, stage_speaker.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
+            print(split, speakerpast.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
         options = "--corpora DIR --vectors WHEEL --work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
         folder = places.models / ship.VECTORS_NAME
@@ -263,7 +249,7 @@ class Run:
             trained_on=ship.rows_used(self.store, self.texts),
             figures={},
             vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
-            adaptation=stage_speaker.SHIPPED,
+            adaptation=speakerpast.SHIPPED,
         )
         save = halves.save if plan.network == "deep" else export.save  # 24 MB and not 47
         save(places.models / plan.network, self.network, written)

@@ -16,8 +16,8 @@ from streamer.network import contract
 from streamer.network.sides import GRID, TwoSided
 from tools.training import loop, metrics, pairs
 from tools.training.encoded import EncodedScenes, heard_together
+from tools.training.speakerpast import Embedded, Streams
 from tools.training.stage_sound import allowed_cross_entropy
-from tools.training.stage_speaker import Embedded, Streams
 from tools.training.textdata import Texts, WordWindows
 
 Inputs = tuple[Tensor, ...]

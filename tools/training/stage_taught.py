@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.training import loop, metrics, pictures, sounddata, stage_sound, stage_speaker
+from tools.training import loop, metrics, pictures, sounddata, speakerpast, stage_sound
 from tools.training.soundstore import SoundStore
 
 SPEAKERS: Final = 8
@@ -48,15 +48,15 @@ class Lesson:
 
 
 @torch.inference_mode()
-def lesson(head: stage_speaker.Head, data: stage_speaker.Embedded, store: SoundStore, n_virtual: int = 30) -> Lesson:
+def lesson(head: speakerpast.Head, data: speakerpast.Embedded, store: SoundStore, n_virtual: int = 30) -> Lesson:
     """Return what a trained head says of every training clip.
 
     It is the mean over all copies: of a clip as recorded, which it learned by heart, it is too sure.
     """
     who = np.array([f"{store.recordings[c].corpus}/{store.recordings[c].speaker}" if c >= 0 else "" for c in data.clip])
     logits = np.zeros((len(store.recordings), metrics.N_SIX + 1), np.float32)
-    summary = np.zeros((len(store.recordings), stage_speaker.DEEP_SUMMARY), np.float32)
-    share = stage_speaker.ADAPTATION.strength * n_virtual / (n_virtual + stage_speaker.ADAPTATION.prior)
+    summary = np.zeros((len(store.recordings), speakerpast.DEEP_SUMMARY), np.float32)
+    share = speakerpast.ADAPTATION.strength * n_virtual / (n_virtual + speakerpast.ADAPTATION.prior)
     for speaker in np.unique(who[data.clip >= 0]):
         rows = np.flatnonzero(who == speaker)
         clips = data.clip[rows]
@@ -77,7 +77,7 @@ class Pupil(nn.Module):
     def __init__(self, listener: stage_sound.Listener) -> None:
         super().__init__()
         self.listener = listener
-        self.echo = nn.Linear(listener.head.in_features, stage_speaker.DEEP_SUMMARY)
+        self.echo = nn.Linear(listener.head.in_features, speakerpast.DEEP_SUMMARY)
         self.register_buffer("centre", torch.zeros(listener.pooling.size))
 
     def embed(self, picture: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:

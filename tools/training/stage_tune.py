@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from streamer.network.deep import HEARD_COLUMNS, EncodedSound
 from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID
-from tools.training import attending, augment, encoded, loop, melstore, metrics, pictures, stage_speaker, stage_taught
+from tools.training import attending, augment, encoded, loop, melstore, metrics, pictures, speakerpast, stage_taught
 from tools.training.soundstore import SoundStore
 from tools.training.stage_sound import allowed_cross_entropy
 
@@ -105,7 +105,7 @@ class Windows:
     copies: tuple[melstore.MelScenes, ...]
     targets: tuple[encoded.EncodedScenes, ...]
     """By copy: Whisper's latents of the same scenes without room and noise."""
-    streams: stage_speaker.Streams
+    streams: speakerpast.Streams
 
     def draw(self, size: int, rng: augment.Rng) -> Drawn:
         """Return `size` scenes, each from one copy or another, cut where they are long."""
@@ -168,8 +168,8 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
     copies = tuple(melstore.open_scenes(work, f"train-{copy}") for copy in range(len(targets)))
     notes = copies[0].notes
     empty = np.zeros((len(copies), len(notes), 1), np.float32)
-    data = stage_speaker.Embedded(empty, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
-    windows = Windows(copies, targets, stage_speaker.Streams(data, store.recordings, favour, without))
+    data = speakerpast.Embedded(empty, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+    windows = Windows(copies, targets, speakerpast.Streams(data, store.recordings, favour, without))
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step

@@ -1,12 +1,10 @@
-"""The stage that teaches a sound head to hear a voice against the speaker's running mean.
+"""Embeddings of scenes with what was heard of their speaker before: as training draws it, and as `evaluate` does.
 
-Everything before the embedding is frozen, so embeddings are computed once; the head then sees streams of many kinds:
-mixed, mostly neutral, all of one emotion, short, empty, and with somebody else's utterances in the mean.
+Everything before the embedding is frozen, so embeddings are computed once. Drawn pasts are of many kinds: mixed, mostly
+neutral, all of one emotion, short, empty, and with somebody else's utterances in the mean.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,10 +14,9 @@ from torch import Tensor, nn
 
 from streamer.network.card import AdaptationNote
 from streamer.network.pooling import Summary
-from tools.training import corpora, loop, metrics, sounddata
+from tools.training import corpora, metrics, sounddata
 from tools.training.encoded import EncodedScenes
 from tools.training.soundstore import Recording
-from tools.training.stage_sound import allowed_cross_entropy
 
 ADAPTATION: Final = AdaptationNote(prior=10.0, strength=1.0, warm_up=1)
 
@@ -42,7 +39,6 @@ DEEP_SUMMARY: Final = 256
 """Numbers to which `deep` sums a voice up before it answers."""
 
 DROPOUT: Final = 0.5
-SMOOTHING: Final = 0.05
 EMPTY_SHARE: Final = 0.05
 NONE_INDEX: Final = corpora.LABELS.index(corpora.NONE)
 
@@ -68,7 +64,7 @@ class Embedded:
 
 
 class Head(nn.Module):
-    """The part of a network that is trained here."""
+    """What a network answers with, given an embedding less the speaker's mean."""
 
     def __init__(self, summary: Summary, head: nn.Linear) -> None:
         super().__init__()
@@ -133,12 +129,6 @@ class Streams:
             means[row] = self._data.x[copy, past].sum(axis=0) / (len(past) + ADAPTATION.prior)
         means *= ADAPTATION.strength
         return Drawn(scenes, copies, self._data.x[copies, scenes], means, self.allowed[scenes])
-
-    def batch(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return departures from the speaker's mean (B, P), labels (B,) and allowed classes (B, C)."""
-        drawn = self.draw(size, rng)
-        label = torch.from_numpy(self._data.label[drawn.scenes])
-        return torch.from_numpy(drawn.x - drawn.means), label, torch.from_numpy(drawn.allowed)
 
     def company(self, size: int, n_speakers: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return scenes (B,) of a few speakers, one speaker after the other."""
@@ -216,42 +206,6 @@ def judge(head: Head, held_out: dict[str, Embedded], recordings: tuple[Recording
                     figures[f"rav6-{name}{how}"] = metrics.recall_of_six(data.label[rows], logits[rows])
             figures[f"own-{name}{how}"] = float(np.mean(scores))
     return figures
-
-
-def fit(  # noqa: PLR0913, PLR0917  everything a stage is
-    name: str,
-    head: Head,
-    streams: Streams,
-    schedule: loop.Schedule,
-    held_out: dict[str, Embedded],
-    recordings: tuple[Recording, ...],
-    work: Path,
-    seed: int,
-) -> None:
-    """Train `head` in place."""
-    for module in _dropouts(head):
-        module.p = DROPOUT
-
-    def loss(rng: np.random.Generator, step: int) -> Tensor:
-        del step
-        departure, label, allowed = streams.batch(schedule.batch, rng)
-        return allowed_cross_entropy(head(departure), label, allowed, SMOOTHING)
-
-    def figures(averaged: nn.Module) -> dict[str, float]:
-        return judge(averaged, held_out, recordings)  # type: ignore[arg-type]  # a copy of `head`
-
-    best = loop.train(name, head, schedule, loss, figures, work, seed)
-    head.load_state_dict(best.state_dict())
-
-
-def _dropouts(module: nn.Module) -> Iterable[nn.Dropout]:
-    return (m for m in module.modules() if isinstance(m, nn.Dropout))
-
-
-def centre_of(data: Embedded) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return centre and spread (P,) of the first copy's voices."""
-    x = data.x[0, data.clip >= 0]
-    return x.mean(axis=0), x.std(axis=0) + np.float32(1e-3)
 
 
 @torch.inference_mode()
