@@ -73,23 +73,7 @@ JOINED: Final = (
     "what it learned beyond that."
 )  # fmt: skip
 
-CROSSED: Final = {
-    "deep": (
-        "The head was trained anew without the corpus and tested on all clips of its training split, each speaker's in "
-        "random order; the encoder under it is Whisper's and met none of them. Measured with the plain mean of the "
-        "frames as embedding, before attention was put beside it, and with the whole of the speaker's mean. Figures of "
-        "the training program (`left-out-deep.json`), not of `emostream evaluate`: a network for each corpus is not "
-        "shipped."
-    ),
-    "stream": (
-        "The head was trained anew without the corpus and tested on all clips of its training split, each speaker's in "
-        "random order. **These figures flatter**: the layers under the head, and `deep` that taught them, had met the "
-        "corpus. Figures of the training program (`left-out-stream.json`), not of `emostream evaluate`."
-    ),
-}  # fmt: skip
-"""What leaving a corpus out means, by network."""
-
 NOT_CROSSED: Final = (
     "Not measured: the whole network, and `deep` that taught it, would have to be trained anew for each corpus. "
-    "[`deep`](../deep/README.md), whose encoder met none of them, says what to expect at best."
+    "[`deep`](../deep/README.md), trained anew without each of them, says what to expect at best."
 )  # fmt: skip

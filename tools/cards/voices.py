@@ -124,7 +124,7 @@ def crossing(card: Card) -> str:
     if not rows:
         return f"## Corpora never met\n\n{texts.NOT_CROSSED}" if card.network == "stream" else ""
     heads = ("left out", "n", "UAR own", "with neutral", "95 %", "with neutral, no adaptation", "ECE")
-    told = cross.get("note") or texts.CROSSED.get(card.network, "Trained anew without the corpus, then tested on it.")
+    told = cross.get("note") or "Trained anew without the corpus, then tested on it."
     text = f"## Corpora never met\n\n{told}\n\n" + grid(heads, rows)
     matrix = cross.get("matrix") or {}
     tests = list(dict.fromkeys(name for row in matrix.values() for name in row))
