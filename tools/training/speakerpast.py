@@ -54,14 +54,6 @@ class Embedded:
     label: NDArray[np.int64]
     """(scenes,)"""
 
-    def only(self, rows: NDArray[np.bool_]) -> "Embedded":
-        """Return some of the scenes."""
-        return Embedded(self.x[:, rows], self.clip[rows], self.label[rows])
-
-    def first(self) -> "Embedded":
-        """Return the first copy, as recorded."""
-        return Embedded(self.x[:1], self.clip, self.label)
-
 
 class Head(nn.Module):
     """What a network answers with, given an embedding less the speaker's mean."""
