@@ -51,7 +51,10 @@ class NativeThread:
 
     async def call(self, work: Callable[[], Result], timeout_s: float | None = None) -> Result:
         """Return what `work` returns; TimeoutError leaves it running."""
-        return await asyncio.wait_for(self.submit(work), timeout_s)
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes just as the work is done, and then a
+        # watcher that is being closed watches on for ever (measured).
+        async with asyncio.timeout(timeout_s):
+            return await self.submit(work)
 
     def leave(self) -> None:
         """Let the thread end after what it still has to do; never waits."""

@@ -35,6 +35,23 @@ async def test_errors_travel_to_the_caller_and_the_thread_goes_on() -> None:
     native.leave()
 
 
+@pytest.mark.parametrize("turns", range(5))
+@pytest.mark.parametrize("timeout_s", [None, 5.0])
+async def test_whoever_is_cancelled_as_the_work_is_done_is_cancelled(turns: int, timeout_s: float | None) -> None:
+    native = NativeThread("test")
+    done = threading.Event()
+    waiting = asyncio.create_task(native.call(done.set, timeout_s))
+    await asyncio.sleep(0)
+    done.wait()  # the loop stands still meanwhile, as it does behind any slow callback
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    was_waiting = waiting.cancel()
+    await asyncio.wait((waiting,))
+    native.leave()
+
+    assert waiting.cancelled() == was_waiting
+
+
 def test_a_program_ends_although_a_call_hangs_for_ever() -> None:
     program = (
         "import asyncio, threading\n"
