@@ -12,7 +12,7 @@ from streamer.network import contract
 from streamer.network.pooling import AttentiveMean, Summary
 from streamer.network.sides import PLAIN_SHARE
 from streamer.network.stream import Stream
-from tools.training import encoded, soundstore, speakerpast, stage_taught
+from tools.training import company, encoded, soundstore, speakerpast, stage_taught
 from tools.training.soundstore import Recording
 
 N_SPEAKERS, N_CLIPS, SIZE = 3, 20, 5
@@ -64,12 +64,33 @@ def test_drawn_means_are_drawn_to_nobody_while_little_is_known() -> None:
 
 
 def test_a_clip_is_heard_beside_others_of_its_speaker_and_never_itself() -> None:
-    others = stage_taught.company(24, np.random.default_rng(0), n_speakers=4)
+    others = company.drawn(24, np.random.default_rng(0), n_speakers=4)
     assert not others.diagonal().any()
     for row in range(24):
         assert {int(i) * 4 // 24 for i in np.flatnonzero(others[row])} <= {row * 4 // 24}
     scenes = speakerpast.Streams(embedded(), RECORDINGS, {}).company(12, 3, np.random.default_rng(0))
     assert all(len({RECORDINGS[i].speaker for i in scenes[at : at + 4]}) == 1 for at in (0, 4, 8))
+
+
+def test_a_clip_departs_from_its_company_and_the_centre_follows_in_training_alone() -> None:
+    x = torch.tensor([[3.0, 0.0], [1.0, 2.0], [5.0, 4.0]])
+    others, centre = torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]), torch.zeros(2)
+    apart = company.departures(x, others, centre, training=False)
+    np.testing.assert_allclose(apart, [[3.0 - 6 / 6, 0.0 - 6 / 6], [1.0, 2.0], [5.0 - 3 / 5, 4.0]])
+    assert not centre.any()
+
+    company.departures(x, others, centre, training=True)
+    np.testing.assert_allclose(centre, company.CENTRE_RATE * x.mean(dim=0))
+
+
+def test_answers_that_calibrate_count_each_corpus_alike() -> None:
+    recordings = tuple(replace(r, corpus="nemo") if i < 6 else r for i, r in enumerate(RECORDINGS))
+    head = speakerpast.Head(Summary(SIZE, 8, 0.5), torch.nn.Linear(8, 7))
+    label, logits, weights = speakerpast.answers(head, {"clean": embedded(), "babble": embedded()}, recordings)
+    few = np.array([r.corpus == "nemo" for r in recordings] * 2)
+    assert label.tolist() == [r.label for r in RECORDINGS] * 2
+    assert logits.shape == (len(label), 7)
+    assert weights[few].sum() == pytest.approx(weights[~few].sum())
 
 
 def test_a_lesson_is_what_the_teacher_makes_of_a_clip_beside_the_speakers_others_over_all_copies() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from streamer.network.deep import Deep
-from tools.training import config, melstore, metrics, speakerpast, stage_tune
-from tools.training.hearing import Hearing, Places
+from tools.training import config, melstore, metrics, pictures, speakerpast, stage_tune
+from tools.training.hearing import NOISES, Hearing, Places
 
 
 def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, dict[str, object]]:
@@ -23,21 +23,24 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
     store, name = heard.store, "-without-" + "-".join(group)
     tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
     stage_tune.run(f"tune{name}", tuned, targets, store, plan.favour, plan.apart, places.work, plan.seed, tuple(group))
-    sets = [melstore.open_scenes(places.work, one) for one in ("train-0", "valid-clean")]
-    raw = [stage_tune.embeddings(tuned, scenes) for scenes in sets]
-    corpus = [np.array([store.recordings[c].corpus if c >= 0 else "" for c in s.notes["clip"]]) for s in sets]
-    x = [part - tuned.attending.centre.numpy() for part in raw]
     head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
-    seen = ~np.isin(corpus[-1], group)
-    notes = sets[-1].notes[seen]
-    known = speakerpast.Embedded(x[1][None, seen], notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
-    logits = speakerpast.logits_of(head, speakerpast.in_order(known, store.recordings, speakerpast.SHIPPED))
-    temperature = metrics.fit_temperature(known.label, logits)
+
+    def embedded(name: str, *, met: bool) -> speakerpast.Embedded:
+        scenes = melstore.open_scenes(places.work, name)
+        corpus = np.array([store.recordings[c].corpus if c >= 0 else "" for c in scenes.notes["clip"]])
+        some = scenes.part(np.flatnonzero((corpus != "") & (np.isin(corpus, group) != met)))
+        x = stage_tune.embeddings(tuned, some) - tuned.attending.centre.numpy()
+        clip, label = (some.notes[field].astype(np.int64) for field in ("clip", "label"))
+        return speakerpast.Embedded(x[None], clip, label)
+
+    names = [pictures.held_out_name("valid", *noise) for noise in NOISES]
+    judged = speakerpast.answers(head, {one: embedded(one, met=True) for one in names}, store.recordings)
+    temperature = metrics.fit_temperature(*judged)
+    unmet = embedded("train-0", met=False)
     figures = {}
     for one in group:
-        rows = corpus[0] == one
-        clip, label = (sets[0].notes[rows][field].astype(np.int64) for field in ("clip", "label"))
-        data = speakerpast.Embedded(x[0][None, rows], clip, label)
+        rows = np.flatnonzero([store.recordings[c].corpus == one for c in unmet.clip])
+        data = speakerpast.Embedded(unmet.x[:, rows], unmet.clip[rows], unmet.label[rows])
         figures[one] = speakerpast.crossed(head, data, store.recordings, temperature)
     return figures
 

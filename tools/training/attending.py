@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.network.pooling import AttentiveMean, Summary
-from tools.training import corpora, speakerpast
-from tools.training.stage_taught import CENTRE_RATE, PRIOR
+from tools.training import company, corpora, speakerpast
 
 
 class Attending(nn.Module):
@@ -22,10 +21,6 @@ class Attending(nn.Module):
 
     def answer(self, x: Tensor, others: Tensor) -> Tensor:
         """Return logits (B, C) of uncentred embeddings (B, P), each against the mean of `others` (B, B)."""
-        if self.training:
-            with torch.no_grad():
-                self.centre.lerp_(x.detach().mean(dim=0), CENTRE_RATE)
-        x = x - self.centre
-        mean = others @ x / (others.sum(dim=1, keepdim=True) + PRIOR)
-        logits: Tensor = self.head(self.summary(x - mean))
+        apart = company.departures(x, others, self.centre, training=self.training)
+        logits: Tensor = self.head(self.summary(apart))
         return logits

@@ -43,6 +43,10 @@ class MelScenes:
         """Return how many columns a scene has."""
         return int(self.notes["latents"][row])
 
+    def part(self, rows: NDArray[np.int64]) -> "MelScenes":
+        """Return some scenes."""
+        return MelScenes(self.frames, self.notes[rows])
+
     def cut(self, row: int, first: int, last: int) -> NDArray[np.float16]:
         """Return the frames (2 (last - first), 80) of some columns of a scene."""
         start = int(self.notes["start"][row])

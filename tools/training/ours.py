@@ -190,16 +190,7 @@ class Run:
 
     def sound_answers(self, split: str) -> ship.Judged:
         """Return what the sound head says of a held-out split, noise included, each corpus counting alike."""
-        recordings, parts = self.store.recordings, []
-        for data in self.heard.held_out(split).values():
-            logits = speakerpast.logits_of(
-                self.heard.head(), speakerpast.in_order(data, recordings, speakerpast.SHIPPED)
-            )
-            names = np.array([recordings[c].corpus for c in data.clip])
-            counts = {name: np.sum(names == name) for name in np.unique(names)}
-            parts.append((data.label, logits, np.array([1.0 / counts[name] for name in names])))
-        truth, logits, weights = (np.concatenate(x) for x in zip(*parts, strict=True))
-        return ship.Judged(truth, logits, weights)
+        return ship.Judged(*speakerpast.answers(self.heard.head(), self.heard.held_out(split), self.store.recordings))
 
     def word_answers(self, reader: stage_words.Reader) -> ship.Judged:
         """Return what the words head says of validation lines, with and without marks."""

@@ -181,6 +181,23 @@ def logits_of(head: Head, departures: NDArray[np.float32]) -> metrics.Floats:
     return np.asarray(logits.double().numpy())
 
 
+def answers(
+    head: Head, held_out: dict[str, Embedded], recordings: tuple[Recording, ...]
+) -> tuple[NDArray[np.int64], metrics.Floats, metrics.Floats]:
+    """Return labels (N,), logits (N, C) and weights (N,) of held-out scenes, noisy ones among them.
+
+    Each corpus counts alike.
+    """
+    parts = []
+    for data in held_out.values():
+        names = np.array([recordings[c].corpus for c in data.clip])
+        counts = {name: np.sum(names == name) for name in np.unique(names)}
+        logits = logits_of(head, in_order(data, recordings, SHIPPED))
+        parts.append((data.label, logits, np.array([1.0 / counts[name] for name in names])))
+    label, logits, weights = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return label, logits, weights
+
+
 def judge(head: Head, held_out: dict[str, Embedded], recordings: tuple[Recording, ...]) -> dict[str, float]:
     """Return recalls of held-out speakers: RAVDESS six, and every corpus over its own classes."""
     figures: dict[str, float] = {}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.training import loop, metrics, pictures, sounddata, speakerpast, stage_sound
+from tools.training import company, loop, metrics, pictures, sounddata, speakerpast, stage_sound
 from tools.training.soundstore import SoundStore
 
 SPEAKERS: Final = 8
@@ -30,11 +30,6 @@ LABEL_SHARE: Final = 0.25
 MIMIC_WEIGHT: Final = 4.0
 ECHO_WEIGHT: Final = 1.0
 """What the teacher's summary of a clip counts for: seven shares say little of what it heard."""
-
-PRIOR: Final = 4.0
-"""In place of the running mean's prior: a batch holds few clips of a speaker, and many are to be in the mean."""
-
-CENTRE_RATE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +82,14 @@ class Pupil(nn.Module):
 
     def sum_up(self, x: Tensor, others: Tensor) -> Tensor:
         """Return summaries (B, S) of embeddings (B, P), each against the mean of `others` (B, B) that it is told of."""
-        if self.training:
-            with torch.no_grad():
-                self.centre.lerp_(x.detach().mean(dim=0), CENTRE_RATE)
-        x = x - self.centre
-        mean = others @ x / (others.sum(dim=1, keepdim=True) + PRIOR)
-        short: Tensor = self.listener.summary(x - mean)
+        apart = company.departures(x, others, self.centre, training=self.training)
+        short: Tensor = self.listener.summary(apart)
         return short
 
     def forward(self, x: Tensor, others: Tensor) -> Tensor:
         """Return logits (B, C) of embeddings (B, P), each against the mean of `others` (B, B) that it is told of."""
         logits: Tensor = self.listener.head(self.sum_up(x, others))
         return logits
-
-
-def company(size: int, rng: np.random.Generator, n_speakers: int = SPEAKERS) -> Tensor:
-    """Return (B, B): which other clips of the same speaker each clip is heard against; some against none."""
-    group = np.arange(size) * n_speakers // size
-    same = (group[:, None] == group[None]) & ~np.eye(size, dtype=np.bool_)
-    return torch.from_numpy((same & (rng.random((size, size)) < rng.random((size, 1)))).astype(np.float32))
 
 
 def judge(pupil: Pupil, store: SoundStore, work: Path) -> dict[str, float]:
@@ -156,7 +140,7 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
         batch = windows.batch(schedule.batch, int(rng.choice(WIDTHS[0], p=WIDTHS[1])), rng, SPEAKERS)
         with torch.autocast("cpu", torch.bfloat16):
             x, frames = pupil.embed(batch.picture, batch.columns)
-        short = pupil.sum_up(x.float(), company(schedule.batch, rng))
+        short = pupil.sum_up(x.float(), company.drawn(schedule.batch, rng, SPEAKERS))
         logits = listener.head(short).masked_fill(~batch.allowed, -1.0e4)
         voiced = batch.clip >= 0
         unlike = (pupil.echo(short[voiced]) - summary[batch.clip[voiced]]).square().mean()

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from streamer.network.deep import HEARD_COLUMNS, EncodedSound
 from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID
-from tools.training import attending, augment, encoded, loop, melstore, metrics, pictures, speakerpast, stage_taught
+from tools.training import attending, augment, company, encoded, loop, melstore, metrics, pictures, speakerpast
 from tools.training.soundstore import SoundStore
 from tools.training.stage_sound import allowed_cross_entropy
 
@@ -175,7 +175,7 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
         del step
         drawn = windows.draw(schedule.batch, rng)
         heard = list(tuned.hear(drawn.pieces))
-        logits = tuned(tuned.pool(heard), stage_taught.company(schedule.batch, rng, SPEAKERS))
+        logits = tuned(tuned.pool(heard), company.drawn(schedule.batch, rng, SPEAKERS))
         label, allowed = (torch.from_numpy(x[drawn.scenes]) for x in (data.label, windows.streams.allowed))
         named = allowed_cross_entropy(logits, label, allowed, SMOOTHING)
         return named + FAITHFULNESS * unfaithfulness(heard, drawn.wanted)
