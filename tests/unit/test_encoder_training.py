@@ -13,7 +13,7 @@ from streamer.network.encoder import Encoder
 from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID
 from tests.harness import small_corpora
-from tools.training import augment, encoded, melstore, pictures, soundstore, speakerpast, stage_tune
+from tools.training import augment, config, encoded, hearing, melstore, pictures, soundstore, speakerpast, stage_tune
 from tools.training.soundstore import Recording
 
 RNG = np.random.default_rng(5)
@@ -108,6 +108,19 @@ def test_a_still_scene_is_the_scene_before_room_noise_and_microphone(tmp_path: P
     spoken = quiet.notes["clip"] >= 0
     np.testing.assert_array_equal(noisy.notes["latents"][spoken], quiet.notes["latents"][spoken])
     assert not quiet.notes["latents"][~spoken].any(), "where nobody speaks there is nothing to be near to"
+
+
+def test_what_ships_is_the_mean_of_all_tunings_and_is_kept_apart_from_the_first() -> None:
+    plan = config.read(Path(__file__).parents[2] / "tools" / "configs" / "deep.toml")
+    assert hearing.tunings(plan) == ["tune", "tune-2"]
+    states = [
+        {"w": torch.tensor([1.0, 4.0]), "n": torch.tensor(3)},
+        {"w": torch.tensor([2.0, 0.0]), "n": torch.tensor(3)},
+    ]
+    mean = hearing.mean_of(states)
+    assert mean["w"].tolist() == [1.5, 2.0]
+    assert mean["n"].dtype == torch.int64
+    assert int(mean["n"]) == 3
 
 
 def test_corpora_that_are_left_out_are_never_drawn() -> None:

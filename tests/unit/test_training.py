@@ -36,7 +36,7 @@ def test_the_rate_rises_falls_and_cools_down() -> None:
     assert rates[:10] == [loop.rate_at(step, uncut) for step in range(10)]  # may be cut short without a trace
 
 
-def fit(work: Path, epochs: int) -> tuple[nn.Module, list[str]]:
+def fit(work: Path, epochs: int, file: str | None = None) -> tuple[nn.Module, list[str]]:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
     said: list[str] = []
@@ -48,7 +48,7 @@ def fit(work: Path, epochs: int) -> tuple[nn.Module, list[str]]:
         out: Tensor = module(x) - x.sum(dim=1, keepdim=True)
         return out.square().mean()
 
-    return loop.train("t", module, SCHEDULE, loss, lambda _: {"x": 1.0}, work, 7, said.append), said
+    return loop.train("t", module, SCHEDULE, loss, lambda _: {"x": 1.0}, work, 7, said.append, file=file), said
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
@@ -62,6 +62,14 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert said[0] == "t: goes on after epoch 2"
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_second_training_is_kept_beside_the_first(tmp_path: Path) -> None:
+    one, _ = fit(tmp_path, 99)
+    other, said = fit(tmp_path, 99, "again")
+    assert not any("goes on" in line for line in said)
+    assert {path.name for path in tmp_path.iterdir()} == {"t.pt", "again.pt"}
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def test_scores() -> None:
@@ -135,6 +143,16 @@ def test_clips_are_drawn_evenly_over_classes_then_speakers() -> None:
     )
     weights = sounddata.clip_weights(clips, {})
     np.testing.assert_allclose(weights, [1 / 12, 1 / 12, 1 / 12, 1 / 4, 1 / 2, 0])
+
+
+def test_pictures_have_holes_where_they_are_wanted_alone() -> None:
+    picture, columns = np.full((16, 60, 200), 128, np.uint8), np.ones((16, 60), np.bool_)
+    whole = sounddata.suffer(picture, columns, np.random.default_rng(3), holes=False)
+    broken = sounddata.suffer(picture, columns, np.random.default_rng(3))
+    assert whole.min() > 0.4
+    assert broken.shape == whole.shape == (16, 200, 60)
+    assert (broken == 0.0).any()
+    assert torch.equal(broken[broken > 0.0], whole[broken > 0.0])
 
 
 @pytest.mark.parametrize("kind", augment.NOISE_KINDS)

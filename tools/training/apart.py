@@ -54,6 +54,9 @@ def measure(plan: config.Plan, places: Places) -> None:
         print(f"without {', '.join(group)}: { ({one: found[one] for one in group}) }")
         done = ", ".join(" with ".join(each) for each in plan.left_out[:at])
         n, of = (schedule.epochs * schedule.steps for schedule in (plan.apart, plan.tune))
-        note = f"Encoder, pooling and head trained anew without each ({done}), for {n} of the {of} batches."
+        note = (
+            f"Encoder, pooling and head trained anew without each ({done}), once, for {n} batches; what ships is "
+            f"the mean of {plan.tunings} tunings of {of:,} each."
+        )
         document = {"left out": found, "note": note, "partial": at < len(plan.left_out)}
         path.write_text(json.dumps(document, indent=1))

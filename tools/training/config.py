@@ -29,6 +29,8 @@ class Plan:
     """Both of `stream` alone."""
     tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """Of `deep` alone."""
+    tunings: int = 1
+    """How often, from the same start on other batches; what ships is the mean of their weights."""
     left_out: list[list[str]] = field(default_factory=list)
     """Groups of corpora without which `deep` is trained anew, to see how far it goes on what it never met."""
     apart: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))

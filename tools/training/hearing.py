@@ -87,17 +87,22 @@ class Hearing:
 
     def _hear_encoded(self, network: Deep) -> None:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-        tuned.load_state_dict(learned(self.places.work, "tune"))
+        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan)]))
         network.eval()
         for known in (network.sound, network.sound_pooling):
             known.requires_grad_(requires_grad=False)
         network.centre.copy_(tuned.attending.centre)
         self.head().load_state_dict(speakerpast.Head(tuned.attending.summary, tuned.attending.head).state_dict())
         learned_from = [f"train-{copy}" for copy in range(self.plan.copies)]
-        melstore.build_encoded(network.sound.encoder, self.places.work, self.plan.network, learned_from, exact=False)
+        melstore.build_encoded(network.sound.encoder, self.places.work, self.kept_as, learned_from, exact=False)
         # What temperatures, shares and figures are taken from is heard as it is when it runs.
         held_out = [pictures.held_out_name(split, *noise) for split, noise in pictures.HELD_OUT]
-        melstore.build_encoded(network.sound.encoder, self.places.work, self.plan.network, held_out)
+        melstore.build_encoded(network.sound.encoder, self.places.work, self.kept_as, held_out)
+
+    @property
+    def kept_as(self) -> str:
+        """Name of the sets that hold what the trunk makes of scenes."""
+        return f"{self.plan.network}-{self.plan.tunings}" if self.plan.tunings > 1 else self.plan.network
 
     @property
     def channels(self) -> int:
@@ -106,7 +111,7 @@ class Hearing:
 
     def scenes(self, name: str) -> encoded.EncodedScenes:
         """Return a set of scenes as the trunk hears them."""
-        found = encoded.open_scenes(self.places.work, self.plan.network, name, self.channels)
+        found = encoded.open_scenes(self.places.work, self.kept_as, name, self.channels)
         if not isinstance(self.network, Deep):
             return found
         centre, spread = (x.numpy()[:, 0] for x in (self.network.sound.centre, self.network.sound.spread))
@@ -116,7 +121,7 @@ class Hearing:
         """Return the embeddings of sets of the same scenes, kept on disk; centred once `centre` is filled in."""
         raw = []
         for name in names:
-            path = self.places.work / f"embeddings-{self.plan.network}-{name}.npy"
+            path = self.places.work / f"embeddings-{self.kept_as}-{name}.npy"
             if not path.exists():
                 np.save(path, speakerpast.pooled(self.network.sound_pooling, self.scenes(name)))
             raw.append(np.load(path))
@@ -138,6 +143,19 @@ class Hearing:
     def head(self) -> speakerpast.Head:
         """Return the head of the sound side."""
         return speakerpast.Head(self.network.sound_summary, self.network.sound_head)
+
+
+def tunings(plan: config.Plan) -> list[str]:
+    """Return the files of the encoders that are tuned, without their ending."""
+    return ["tune", *(f"tune-{n}" for n in range(2, plan.tunings + 1))]
+
+
+def mean_of(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Return the mean of weights that were tuned from one start."""
+    return {
+        name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(first.dtype)
+        for name, first in states[0].items()
+    }
 
 
 def learned(work: Path, stage: str) -> dict[str, torch.Tensor]:

@@ -80,16 +80,18 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
     seed: int,
     say: Callable[[str], None] = print,
     groups: list[dict[str, object]] | None = None,
+    file: str | None = None,
 ) -> nn.Module:
     """Train `module` in place and return its averaged copy.
 
     `loss(rng, step)` draws a batch and returns its loss; `judge(averaged module)` returns the figures of a table row.
-    After each epoch everything needed to go on is in `work/NAME.pt`; randomness is a function of (seed, name, epoch).
+    After each epoch everything needed to go on is in `work/FILE.pt`, by default `work/NAME.pt`; randomness is a
+    function of (seed, name, epoch).
     """
     optimiser = torch.optim.AdamW(groups or module.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
     relative = [float(group["lr"]) / schedule.rate for group in optimiser.param_groups]
     average = Average(module, schedule.average)
-    path = work / f"{name}.pt"
+    path = work / f"{file or name}.pt"
     begun = _resume(path, module, average, optimiser)
     if begun:
         average.resume(begun * schedule.steps)

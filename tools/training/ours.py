@@ -5,7 +5,9 @@ ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against t
 clips, on windows as the live program masks them), words, joint, ship.
 """
 
+import copy
 import json
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -37,7 +39,7 @@ from tools.training import (
     textdata,
     wordjoin,
 )
-from tools.training.hearing import Hearing, Places, learned
+from tools.training.hearing import Hearing, Places, learned, tunings
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
@@ -94,7 +96,7 @@ class Run:
         """Return the name of a stage that both networks have, by network."""
         return f"{stage}-{self.plan.network}"
 
-    def windows(self, live_share: float = 0.0) -> sounddata.SoundWindows:
+    def windows(self, live_share: float = 0.0, *, holes: bool = True) -> sounddata.SoundWindows:
         """Return the source of sound batches; makes the scenes where they are missing.
 
         `live_share` of the windows show nothing before the newest voice, as the live program masks it.
@@ -104,7 +106,14 @@ class Run:
         pictures.build_all(places.corpora, places.work, plan.trunk_copies, plan.seed, places.workers)
         receptive = self.network.receptive_columns
         return sounddata.SoundWindows(
-            self.store, places.work, plan.trunk_copies, targets, receptive, plan.favour, live_share=live_share
+            self.store,
+            places.work,
+            plan.trunk_copies,
+            targets,
+            receptive,
+            plan.favour,
+            live_share=live_share,
+            holes=holes,
         )
 
     def listener(self) -> stage_sound.Listener:
@@ -122,10 +131,12 @@ class Run:
         plan, work = self.plan, self.places.work
         listener = self.listener()
         listener.load_state_dict(self.learned("sound"))
-        deep = Run(config.read(self.places.deep), self.places)
+        # The first tuning alone: what `stream` learns need not wait for the second.
+        deep = Run(replace(config.read(self.places.deep), tunings=1), self.places)
         data = deep.heard.embed()
         lesson = stage_taught.lesson(deep.heard.head(), data, self.store)
-        stage_taught.run(listener, self.windows(LIVE_SHARE), lesson, self.store, plan.taught, work, plan.seed)
+        windows = self.windows(LIVE_SHARE, holes=False)  # what a voice sounds like as a whole is in all its bands
+        stage_taught.run(listener, windows, lesson, self.store, plan.taught, work, plan.seed)
 
     def tune(self) -> None:
         """Train the encoder of `deep`, its pooling and the head of its sound side."""
@@ -133,7 +144,10 @@ class Run:
         plan, work = self.plan, self.places.work
         targets = self.heard.whisper(self.network)
         tuned = stage_tune.Tuned(self.network.sound, self.network.sound_pooling)
-        stage_tune.run("tune", tuned, targets, self.store, plan.favour, plan.tune, work, plan.seed)
+        fresh = copy.deepcopy(tuned.state_dict())
+        for n, file in enumerate(tunings(plan)):
+            tuned.load_state_dict(fresh)
+            stage_tune.run("tune", tuned, targets, self.store, plan.favour, plan.tune, work, plan.seed + n, file=file)
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""

@@ -88,11 +88,14 @@ class SoundWindows:
         empty_share: float = 0.05,
         clean_share: float = 0.15,
         live_share: float = 0.0,
+        *,
+        holes: bool = True,
     ) -> None:
         self._copies = [pictures.open_scenes(folder, f"train-{copy}") for copy in range(n_copies)]
         self._targets, self._offsets = teacher
         self._receptive = receptive_columns
         self._live_share = live_share
+        self._holes = holes
         clips = self._copies[0].notes["clip"]
         voiced = clips >= 0
         weights = clip_weights(store.recordings, favour)
@@ -129,7 +132,7 @@ class SoundWindows:
             voice[row] = np.clip((note["on"] - end + width, note["off"] - end + width), 0, width)
             target[row], taught[row] = self._taught(note, end - width, n_latent)
         return SoundBatch(
-            picture=suffer(picture, columns, rng),
+            picture=suffer(picture, columns, rng, holes=self._holes),
             columns=torch.from_numpy(columns),
             label=torch.from_numpy(labels),
             allowed=torch.from_numpy(self._allowed[chosen]),
@@ -183,8 +186,10 @@ class SoundWindows:
         return target, taught
 
 
-def suffer(picture: NDArray[np.uint8], columns: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """Return (B, F, T) f32 in [0, 1] from (B, T, F) uint8, with bands warped, a level error, and holes."""
+def suffer(
+    picture: NDArray[np.uint8], columns: NDArray[np.bool_], rng: np.random.Generator, *, holes: bool = True
+) -> Tensor:
+    """Return (B, F, T) f32 in [0, 1] from (B, T, F) uint8, bands warped, its level a little off, perhaps with holes."""
     size, width, bands = picture.shape
     warp = np.where(rng.random(size) < 0.6, rng.uniform(0.9, 1.1, size), 1.0)
     source = np.round(np.arange(bands) * warp[:, None]).clip(0, bands - 1).astype(np.int64)  # (B, F)
@@ -192,7 +197,7 @@ def suffer(picture: NDArray[np.uint8], columns: NDArray[np.bool_], rng: np.rando
     x = torch.gather(x, 1, torch.from_numpy(source)[:, :, None].expand(-1, -1, width)).float() / 255.0
     shift = torch.from_numpy(rng.uniform(-0.05, 0.05, (size, 1, 1)).astype(np.float32))
     x = (x + shift).clamp(0.0, 1.0)
-    for row in range(size):
+    for row in range(size if holes else 0):
         for _ in range(int(rng.integers(0, 3))):
             low, n = int(rng.integers(bands)), int(rng.integers(1, 25))
             x[row, low : low + n] = 0.0

@@ -160,6 +160,7 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
     work: Path,
     seed: int,
     without: tuple[str, ...] = (),
+    file: str | None = None,
 ) -> None:
     """Train encoder, pooling and head in place; nothing is learned from the corpora `without`.
 
@@ -184,5 +185,15 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
         {"params": list(tuned.sound.parameters()), "lr": schedule.rate * ENCODER_SHARE, "weight_decay": 0.0},
         {"params": list(tuned.attending.parameters()), "lr": schedule.rate},
     ]
-    best = loop.train(name, tuned, schedule, loss, lambda m: judge(m, store, work), work, seed, groups=groups)  # type: ignore[arg-type]
+    best = loop.train(
+        name,
+        tuned,
+        schedule,
+        loss,
+        lambda m: judge(m, store, work),  # type: ignore[arg-type]
+        work,
+        seed,
+        groups=groups,
+        file=file,
+    )
     tuned.load_state_dict(best.state_dict())
