@@ -18,7 +18,7 @@ class MoodRules:
     """Time constant with which a share rises."""
     fall_s: float = 1.0
     """Time constant with which a share falls: evidence comes faster than it fades."""
-    enter: float = 0.65
+    enter: float = 0.7
     """Smoothed share, among the six and "none", from which an emotion may become the label."""
     exit: float = 0.4
     """Smoothed share under which the label is left."""

@@ -101,7 +101,7 @@ class Mood(Section):
     """Time constant with which a probability rises."""
     fall_s: float = Field(1.0, ge=0, le=60)
     """Time constant with which a probability falls."""
-    enter: Share = 0.65
+    enter: Share = 0.7
     """Smoothed share, among the six and "none", from which an emotion may be named."""
     exit: Share = 0.4
     """Smoothed share under which it is no longer named."""

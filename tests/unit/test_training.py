@@ -107,6 +107,18 @@ def test_the_threshold_is_the_highest_that_costs_next_to_nothing() -> None:
     assert ship.threshold_of(ship.Judged(wrong, logits, even), 1.0) == 0.45  # who is unsure had better say so
 
 
+def test_the_threshold_costs_neither_clips_nor_lines_much() -> None:
+    halting, clear = np.full((2, 70, 7), 0.01)
+    truth, even = np.arange(70) % 7, np.ones(70)
+    halting[np.arange(70), truth], clear[np.arange(70), truth] = 0.015, 0.9
+    one, other = (ship.Judged(truth, np.log(x), even) for x in (halting, clear))
+    pairs = {"match": (np.log(np.stack([clear] * 3, axis=1)), truth)}
+    low = ship.threshold_of(one, metrics.fit_temperature(one.truth, one.logits, one.weights))
+    high = ship.threshold_of(other, metrics.fit_temperature(other.truth, other.logits, other.weights))
+    assert low < high
+    assert ship.calibrate(one, other, pairs).threshold == ship.calibrate(other, one, pairs).threshold == low
+
+
 def test_classes_that_a_corpus_lacks_cost_nothing() -> None:
     logits = torch.zeros(1, 7)
     logits[0, 5] = 50.0

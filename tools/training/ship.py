@@ -23,7 +23,8 @@ PAPER_VECTORS_NAME = "words-paper"
 
 THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
 FORGONE = 0.01
-"""The threshold of "unsure" is the highest that costs no more recall of seven answers than this on validation clips."""
+"""The threshold of "unsure" is the highest that costs no more recall of seven answers than this, be it on validation
+clips or on validation lines."""
 
 HEAD_WEIGHTS = (1.0, 0.0, 0.0)
 """The joint head holds the sum of the calibrated others already (TwoSided.believed)."""
@@ -58,14 +59,15 @@ def calibrate(sound: Judged, words: Judged, pairs: dict[str, tuple[metrics.Float
     logits = np.concatenate([logits for logits, _ in pairs.values()])
     even = np.concatenate([np.full(len(t), KINDS_JUDGED[kind] / len(t)) for kind, (_, t) in pairs.items()])
     on_both = metrics.fit_temperature(truth, logits[:, 0], even)
-    return Calibration((on_both, on_sound, on_words), HEAD_WEIGHTS, threshold_of(sound, on_sound))
+    threshold = min(threshold_of(sound, on_sound), threshold_of(words, on_words))
+    return Calibration((on_both, on_sound, on_words), HEAD_WEIGHTS, threshold)
 
 
-def threshold_of(sound: Judged, temperature: float) -> float:
+def threshold_of(judged: Judged, temperature: float) -> float:
     """Return the share that the best emotion must reach, or the answer is "unsure", which counts as none of the six."""
-    shares = metrics.softmax(sound.logits / temperature)
+    shares = metrics.softmax(judged.logits / temperature)
     answers, best = shares.argmax(axis=1), shares[:, : metrics.N_SIX].max(axis=1)
-    recalls = [metrics.recall(sound.truth, np.where(best < t, metrics.N_SIX, answers)) for t in THRESHOLDS]
+    recalls = [metrics.recall(judged.truth, np.where(best < t, metrics.N_SIX, answers)) for t in THRESHOLDS]
     return max(t for t, recall in zip(THRESHOLDS, recalls, strict=True) if recall >= max(recalls) - FORGONE)
 
 
