@@ -95,7 +95,7 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
     begun = _resume(path, module, average, optimiser)
     if begun:
         average.resume(begun * schedule.steps)
-        say(f"{name}: goes on after epoch {begun}")
+        say(f"{path.stem}: goes on after epoch {begun}")
     started = time.monotonic()
     for epoch in range(begun, schedule.epochs):
         rng = np.random.default_rng([seed, *name.encode(), epoch])
@@ -116,7 +116,7 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
         figures = {"loss": total / schedule.steps} | judge(average.module)
         left = (time.monotonic() - started) / (epoch + 1 - begun) * (schedule.epochs - epoch - 1)
         row = "  ".join(f"{key} {value:.3f}" for key, value in figures.items())
-        say(f"{name} {epoch + 1:3d}/{schedule.epochs}  {row}  left {left / 60:.1f} min")
+        say(f"{path.stem} {epoch + 1:3d}/{schedule.epochs}  {row}  left {left / 60:.1f} min")
         _keep(path, module, average, optimiser, epoch + 1)
     return average.module
 
