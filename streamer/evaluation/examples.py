@@ -5,7 +5,8 @@ word are last, as live.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import dropwhile
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from streamer.features.decimate import Decimator
 from streamer.features.mel import MelStream, frames_of_columns
 from streamer.features.spectrogram import ColumnStream
-from streamer.features.words import MARKS, WordVectors, tokens, word_matrix
+from streamer.features.words import MARKS, PAUSE_SLOTS, WordVectors, tokens, word_matrix
 from streamer.network import contract
 from streamer.records import Mels, Picture, Samples, Stage, State, Window, Word
 
@@ -36,24 +37,39 @@ TAIL_SAMPLES: Final = 3 * contract.STREAM_RATE_HZ // 10
 WORD_S: Final = 0.3
 """Time that a word takes where nobody knows better (choice: 200 words a minute)."""
 
+PAUSE: Final = "\n"
+"""Among tokens: a pause, as a written line's end is one."""
+
+PAUSE_TIME: Final = 6 * contract.STREAM_RATE_HZ // 10
+"""What a pause takes in stream samples (choice: a little over what counts as one)."""
+
 _PLACEHOLDER: Final = re.compile(r"\[[A-Za-z]+\]")
 _SPLIT_CLITIC: Final = re.compile(r"\s+(['\u2019])\s*(s|m|re|ve|ll|d|t)\b", re.IGNORECASE)
 
 
 def spoken_tokens(text: str, *, plain: bool) -> list[str]:
-    """Return what is said in a written line: no placeholders like `[NAME]`, and `I ' m` drawn together.
+    """Return what is said in written lines: no placeholders like `[NAME]`, `I ' m` drawn together, `PAUSE` between.
 
     `plain` drops the marks `?!.,` as well, as a recogniser without punctuation does; case never counts.
     """
-    found = tokens(_SPLIT_CLITIC.sub(r"\1\2", _PLACEHOLDER.sub(" ", text)))
-    return [token for token in found if not (plain and token in MARKS)]
+    said: list[str] = []
+    for line in _SPLIT_CLITIC.sub(r"\1\2", _PLACEHOLDER.sub(" ", text)).splitlines():
+        found = [token for token in tokens(line) if not (plain and token in MARKS)]
+        said += [PAUSE, *found] if said and found else found
+    return said
 
 
-def spread(said: list[str], start: int, end: int) -> list[Word]:
-    """Return the tokens as words, each with an equal share of `start` to `end`; marks take no time."""
-    shares = np.cumsum([0, *(token not in MARKS for token in said)])
-    places = start + (end - 1 - start) * shares / max(1, int(shares[-1]))
-    return [Word(said[i], round(places[i]), round(places[i + 1]), 1.0, final=True) for i in range(len(said))]
+def spread(said: Sequence[str], start: int, end: int) -> list[Word]:
+    """Return the tokens as words, each with an equal share of `start` to `end`; marks take no time, a pause its own."""
+    pauses = np.cumsum([0, *(token == PAUSE for token in said)])
+    shares = np.cumsum([0, *(token not in (*MARKS, PAUSE) for token in said)])
+    speech = max(0, end - 1 - start - PAUSE_TIME * int(pauses[-1]))
+    places = start + speech * shares / max(1, int(shares[-1])) + PAUSE_TIME * pauses
+    return [
+        Word(token, round(places[i]), round(places[i + 1]), 1.0, final=True)
+        for i, token in enumerate(said)
+        if token != PAUSE
+    ]
 
 
 def sound_columns(sound: Samples) -> Picture:
@@ -127,19 +143,27 @@ def newest(columns: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.f
 
 
 def window_of_words(said: list[str], vectors: WordVectors, *, with_mels: bool = False) -> Window:
-    """Return the window of a line without sound, spoken at a plausible pace; its last 40 tokens are inside."""
-    n_spoken = sum(token not in MARKS for token in said[-contract.N_WORDS :])
-    length = min(round(n_spoken * WORD_S * contract.STREAM_RATE_HZ), WINDOW_SAMPLES)
+    """Return the window of lines without sound, spoken at a plausible pace; what its 40 slots hold is inside."""
+    held = in_slots(said)
+    n_spoken = sum(token not in (*MARKS, PAUSE) for token in held)
+    length = round(n_spoken * WORD_S * contract.STREAM_RATE_HZ) + PAUSE_TIME * held.count(PAUSE)
     end = WINDOW_SAMPLES
-    words = spread(said[-contract.N_WORDS :], end - max(1, length), end)
+    words = spread(held, end - min(max(1, length), WINDOW_SAMPLES), end)
     mels = np.zeros(contract.MELS_SHAPE, np.float32) if with_mels else None
     return _window(np.zeros(contract.PICTURE_SHAPE, np.float32), mels, 0, words, vectors, end)
+
+
+def in_slots(said: Sequence[str]) -> list[str]:
+    """Return the newest tokens that 40 slots hold, a pause taking as many as it ages what was said before it."""
+    taken = np.cumsum([PAUSE_SLOTS if token == PAUSE else 1 for token in reversed(said)])
+    held = said[len(said) - int(np.searchsorted(taken, contract.N_WORDS, side="right")) :]
+    return list(dropwhile(lambda token: token == PAUSE, held))
 
 
 def _window(
     picture: Picture, mels: Mels | None, width: int, words: list[Word], vectors: WordVectors, end: int
 ) -> Window:
-    matrix, mask, spans = word_matrix(words, vectors, end - WINDOW_SAMPLES, end)
+    matrix, mask, spans = word_matrix(words, vectors, end - WINDOW_SAMPLES, end, pause_slots=PAUSE_SLOTS)
     return Window(
         picture=picture,
         mels=mels,

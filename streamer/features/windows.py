@@ -11,7 +11,7 @@ from streamer.features.decimate import Decimator
 from streamer.features.mel import ColumnMels
 from streamer.features.spectrogram import ColumnStream
 from streamer.features.speech import BLOCK_SAMPLES, SpeechTimeline
-from streamer.features.words import WordVectors, word_matrix
+from streamer.features.words import PAUSE_SLOTS, WordVectors, word_matrix
 from streamer.network import contract
 from streamer.records import Chunk, Mels, Samples, Stage, State, Transcript, Window, Word
 
@@ -202,7 +202,7 @@ class Windower:
         n_shown = self._shown(start, end)
         self._transcripts.advance(start, end)
         words = self._transcripts.words(start, end)
-        matrix, mask, spans = word_matrix(words, self._vectors, left_edge, end)
+        matrix, mask, spans = word_matrix(words, self._vectors, left_edge, end, pause_slots=PAUSE_SLOTS)
         utterance = self._timeline.utterance_at(end)
         return Window(
             picture=self._ring.newest,

@@ -23,6 +23,12 @@ MARKS = "?!.,"
 
 _PIECES = re.compile(rf"[a-z0-9]+(?:['\u2019][a-z]+)*['\u2019]?|[{re.escape(MARKS)}]|['\u2019][a-z]+")
 
+PAUSE_SAMPLES = contract.STREAM_RATE_HZ // 2
+"""From half a second of silence between two words on, they belong to two utterances."""
+
+PAUSE_SLOTS = 16
+"""By so many words a pause ages what was said before it (models/EXPERIMENTS.md)."""
+
 HEADER_CAP_BYTES = 1 << 20
 
 _SAFETENSORS_NAMES = {np.int8: "I8", np.float32: "F32"}
@@ -137,17 +143,29 @@ def _mapped(path: Path, name: str, dtype: type[Any]) -> NDArray[Any]:
 
 
 def word_matrix(
-    words: Sequence[Word], vectors: WordVectors, start: int, end: int, step: int = contract.LIVE_STEP_SAMPLES
+    words: Sequence[Word],
+    vectors: WordVectors,
+    start: int,
+    end: int,
+    step: int = contract.LIVE_STEP_SAMPLES,
+    *,
+    pause_slots: int = 0,
 ) -> tuple[WordMatrix, Mask, Spans]:
     """Return the last 40 tokens of the words that lie inside [start, end), newest last.
 
     Shapes: matrix contract.WORDS_SHAPE f32, mask (L,), spans (L, 2) f32 in columns of the picture whose last column
     ends at `end`, 0 = left edge. Words count as inside if any part of them is. An unknown token keeps its slot, so that
-    distances from the newest word stay what they were in training, but is zero and masked. Units: `start`, `end` in
-    stream samples, `step` in picture samples per column.
+    distances from the newest word stay what they were in training, but is zero and masked. A pause ages what was said
+    before it by `pause_slots`: as many slots stay empty. Units: `start`, `end` in stream samples, `step` in picture
+    samples per column.
     """
-    inside = [w for w in words if w.end > start and w.start < end]
-    spoken = [(token, word) for word in inside[-contract.N_WORDS :] for token in tokens(word.text)][-contract.N_WORDS :]
+    inside = [w for w in words if w.end > start and w.start < end][-contract.N_WORDS :]
+    spoken: list[tuple[str, Word]] = []
+    for before, word in zip([None, *inside], inside, strict=False):
+        if before and word.start - before.end >= PAUSE_SAMPLES:
+            spoken += [("", word)] * pause_slots
+        spoken += [(token, word) for token in tokens(word.text)]
+    spoken = spoken[-contract.N_WORDS :]
     matrix = np.zeros(contract.WORDS_SHAPE, np.float32)
     mask = np.zeros(contract.N_WORDS, np.bool_)
     spans = np.zeros((contract.N_WORDS, 2), np.float32)

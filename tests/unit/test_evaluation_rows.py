@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamer.errors import SourceError, UsageError
 from streamer.evaluation import answers, examples, manifest
@@ -12,6 +14,7 @@ from streamer.evaluation.answers import Answer
 from streamer.evaluation.manifest import Row
 from streamer.features.decimate import Decimator
 from streamer.features.spectrogram import picture_columns
+from streamer.features.words import PAUSE_SAMPLES, PAUSE_SLOTS
 from streamer.network import contract
 from streamer.records import Estimate, Stage, State
 from tests.signals import chirp
@@ -94,6 +97,24 @@ def test_words_share_the_time_and_marks_take_none() -> None:
     assert [(w.text, w.start, w.end) for w in words] == [
         ("so", 100, 200), ("happy", 200, 300), ("!", 300, 300), ("today", 300, 400),
     ]  # fmt: skip
+
+
+def test_a_line_break_is_a_pause_and_ages_the_line_before_it() -> None:
+    assert examples.spoken_tokens("So.\n\n[NAME]\nHappy!\n", plain=True) == ["so", examples.PAUSE, "happy"]
+    one, two = examples.spread(["so", examples.PAUSE, "happy"], 0, 2 * RATE + 1)
+    assert (one.start, two.end) == (0, 2 * RATE)
+    assert two.start - one.end == examples.PAUSE_TIME >= PAUSE_SAMPLES
+    window = examples.window_of_words(["so", examples.PAUSE, "happy", "happy"], vectors())
+    assert window.word_mask.nonzero()[0].tolist() == [39 - 2 - PAUSE_SLOTS, 38, 39]
+
+
+@given(st.lists(st.sampled_from(["so", "happy", examples.PAUSE]), max_size=90))
+def test_what_the_slots_hold_is_the_newest_and_fits(said: list[str]) -> None:
+    held = examples.in_slots(said)
+    taken = sum(PAUSE_SLOTS if token == examples.PAUSE else 1 for token in held)
+    assert taken <= contract.N_WORDS
+    assert held == said[len(said) - len(held) :]
+    assert not held or held[0] != examples.PAUSE
 
 
 def test_a_short_recording_is_one_window_as_the_monitor_sees_it() -> None:

@@ -136,7 +136,7 @@ def rows(*entries: tuple[str, str]) -> list[manifest.Row]:
 
 def test_lines_are_filled_with_those_before_them_and_keep_their_label() -> None:
     many = rows(("happy", "one " * 30), ("sad", "two " * 15), ("angry", "three! " * 30), ("fear", "four " * 50))
-    told = [(entry["emotion"], entry["text"].split()) for entry in manifests.filled(many)]
+    told = [(entry["emotion"], entry["text"].split()) for entry in manifests.filled(many, "\n")]
     assert told[0] == ("happy", ["one"] * 30)
     assert told[1] == ("sad", ["one"] * 30 + ["two"] * 15)
     assert told[2] == ("angry", ["two"] * 15 + ["three!"] * 30)

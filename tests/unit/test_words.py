@@ -86,6 +86,25 @@ def test_only_the_last_forty_tokens_are_kept() -> None:
     assert np.all(matrix == matrix[:, -1:])
 
 
+def test_a_pause_ages_what_was_said_before_it() -> None:
+    end = 20 * RATE
+    said = [word("do", 15.0, 15.3), word("n't", 15.7, 16.0), word("stop", 16.5, 17.0), word("i", 17.0, 17.2)]
+    matrix, mask, spans = word_matrix(said, table(), end - SPAN, end, pause_slots=5)
+    assert mask.nonzero()[0].tolist() == [31, 32, 38, 39]  # 0.4 s are no pause, half a second is one
+    assert not matrix[:, 33:38].any()
+    assert not spans[33:38].any()
+    together, _, when = word_matrix(said, table(), end - SPAN, end)
+    np.testing.assert_array_equal(matrix[:, mask], together[:, -4:])
+    np.testing.assert_array_equal(spans[mask], when[-4:])
+
+
+def test_what_pauses_leave_no_room_for_is_dropped() -> None:
+    end = 20 * RATE
+    said = [word("do", 12.0 + i, 12.4 + i) for i in range(6)]
+    _, mask, _ = word_matrix(said, table(), end - SPAN, end, pause_slots=16)
+    assert mask.nonzero()[0].tolist() == [5, 22, 39]
+
+
 def test_no_words() -> None:
     matrix, mask, spans = word_matrix([], table(), 0, SPAN)
     assert not mask.any()

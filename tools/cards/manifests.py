@@ -24,6 +24,8 @@ EVERYBODY: Final = "everybody.csv"
 PAIRS: Final = "pairs.csv"
 ENGLISH_PAIRS: Final = "pairs-ravdess-goemotions.csv"
 FILLED: Final = "meld-filled.csv"
+RUN_ON: Final = "meld-run-on.csv"
+"""The same with nothing between the lines, as if all had been said in one breath."""
 DIALOGUE: Final = "meld"
 ENGLISH: Final = ("ravdess", "goemotions")
 
@@ -37,7 +39,8 @@ def write_all(corpora: Path, work: Path, split: str, seed: int) -> None:
     _write(work / EVERYBODY, [_entry(row, "") for row in everybody])
     _write(work / PAIRS, pairs(everybody, lines, seed))
     _write(work / ENGLISH_PAIRS, pairs(clips.get(sound, []), {texts: lines.get(texts, [])}, seed))
-    _write(work / FILLED, filled(lines.get(DIALOGUE, [])))
+    for name, between in ((FILLED, "\n"), (RUN_ON, " ")):
+        _write(work / name, filled(lines.get(DIALOGUE, []), between))
 
 
 def clips_of(corpora: Path, split: str, seed: int) -> dict[str, Sequence[Row]]:
@@ -75,8 +78,11 @@ def pairs(clips: Sequence[Row], lines: Mapping[str, Sequence[Row]], seed: int) -
     return made
 
 
-def filled(lines: Sequence[Row]) -> list[dict[str, str]]:
-    """Return each line after as many of those before it as 40 plain words take; the label stays the line's own."""
+def filled(lines: Sequence[Row], between: str) -> list[dict[str, str]]:
+    """Return each line after as many of those before it as 40 plain words take; the label stays the line's own.
+
+    `between` stands between two lines; a line break is a pause.
+    """
     sizes = [len(spoken_tokens(row.text, plain=True)) for row in lines]
     made = []
     for at, row in enumerate(lines):
@@ -84,7 +90,7 @@ def filled(lines: Sequence[Row]) -> list[dict[str, str]]:
         while first > 0 and n < contract.N_WORDS:
             first -= 1
             n += sizes[first]
-        made.append(_entry(row, " ".join(one.text for one in lines[first : at + 1])))
+        made.append(_entry(row, between.join(one.text for one in lines[first : at + 1])))
     return made
 
 

@@ -32,6 +32,8 @@ PAIRS: Final = {
 }
 """Names in the card, and the manifests."""
 
+FILLED: Final = {"meld, 40 words filled": manifests.FILLED, "meld, 40 words in one breath": manifests.RUN_ON}
+
 TWO_SIDED: Final = ("stream", "deep")
 SIDES: Final = {"sound": ("sound", "centre", "spread"), "words": ("word",)}
 """How the names of the tensors begin that one side's head needs (streamer.network.sides)."""
@@ -95,8 +97,8 @@ def measures(bench: Bench) -> Iterator[Measure]:
 def _of_words(bench: Bench, asked: Request) -> Iterator[Measure]:
     sizes = {corpus: len(rows) for corpus, rows in manifests.lines_of(bench.corpora, bench.split).items()}
     files = {corpus: bench.corpora / "text" / f"{corpus}.csv.gz" for corpus in sizes}
-    filled = bench.work / manifests.FILLED
-    for name, path in (files | ({"meld, 40 words filled": filled} if filled.exists() else {})).items():
+    files |= {name: path for name, file in FILLED.items() if (path := bench.work / file).exists()}
+    for name, path in files.items():
         drawn = DRAWN_LINES if sizes.get(name, 0) > MANY_LINES else None
         for plain in (True, False):
             shown = name + (PLAIN if plain else "")

@@ -19,7 +19,8 @@ def words(found: Mapping[str, Any]) -> str:
     notes = (
         "`no marks`: without `. , ? !`, as Vosk hears; with them, as Whisper does (MELD's marks are the script "
         "writers'). F1 is over seven classes where a corpus has neutral lines, else over those of the six. `40 "
-        "words filled`: each line after those spoken before it, by whomever, as a live window holds them."
+        "words filled`: each line after those spoken before it, by whomever, with a pause between two lines, as a live "
+        "window holds them; `in one breath`: without the pauses."
     )
     heads = ("", "lines", "weighted F1", "macro-F1", "UAR of six", "95 %", "ECE")
     return "## Words alone\n\n" + grid(heads, rows) + f"\n{notes}"
