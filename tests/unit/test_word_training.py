@@ -8,7 +8,7 @@ import torch
 
 from streamer.network import contract
 from streamer.network.words import WordEncoder
-from tools.training import corpora, stage_words, textdata, wordfast
+from tools.training import corpora, metrics, stage_words, textdata, wordfast, wordoffsets
 from tools.training.stage_words import Reader, WordHalf
 from tools.training.textdata import Spoiling, Texts, WordWindows
 
@@ -133,3 +133,15 @@ def test_a_full_window_stays_in_its_split() -> None:
     said.lines[3] = replace(said.lines[3], split="test")
     window = stage_words.window_of(said, 5, np.array([MARK]), full=True)
     assert window.tolist() == [*said.rows[4][:-1], *said.rows[5][:-1]]
+
+
+def test_offsets_bring_back_a_class_that_is_named_too_seldom_and_leave_a_balanced_one_alone() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=3000)
+    logits = np.log(rng.dirichlet(np.ones(3), 3000)) + 2.0 * np.eye(3)[truth]
+    assert np.abs(wordoffsets.best([(truth, logits, 0)])).max() <= 0.2
+    seldom = logits - np.array([0.0, 1.5, 0.0])
+    found = wordoffsets.best([(truth, seldom, 0)])
+    assert found[1] - found[[0, 2]].mean() > 0.5
+    before, after = (metrics.f1_scores(truth, (seldom + offsets).argmax(axis=1))[0] for offsets in (np.zeros(3), found))
+    assert after > before

@@ -17,7 +17,7 @@ from torch.nn import functional
 from streamer.network import contract
 from streamer.network.pooling import Summary
 from streamer.network.words import N_SLOTS, SLOT_SCALE, ExpertWordEncoder, WordEncoder
-from tools.training import loop, stage_words, wordexperts, wordfast
+from tools.training import loop, stage_words, wordexperts, wordfast, wordoffsets
 from tools.training.stage_words import Reader, WordHalf
 from tools.training.textdata import Texts, WordWindows
 
@@ -266,5 +266,9 @@ def write(
         half = joined(name, trained, own, table, layout, trained.head.in_features + 2 * trained.head.out_features)
         mix(half, trained, own, some, TRUST[name])
         reader = Reader(half, torch.from_numpy(table)).eval()
+        offsets = wordoffsets.best(wordoffsets.views(reader, windows.texts, windows.marks))
+        print(name, "offsets", offsets.round(1).tolist())
+        with torch.no_grad():
+            reader.head.bias.copy_(reader.head.bias + torch.from_numpy(offsets))
         print(name, {k: round(v, 3) for k, v in stage_words.judge(reader, windows.texts, windows.marks).items()})
         torch.save({"average": reader.state_dict()}, work / f"words-{name}.pt")
