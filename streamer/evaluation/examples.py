@@ -60,11 +60,15 @@ def spoken_tokens(text: str, *, plain: bool) -> list[str]:
 
 
 def spread(said: Sequence[str], start: int, end: int) -> list[Word]:
-    """Return the tokens as words, each with an equal share of `start` to `end`; marks take no time, a pause its own."""
+    """Return the tokens as words, each with an equal share of `start` to `end`; marks take no time, a pause its own.
+
+    Pauses take half of the time at most: where there is too little of it they are none.
+    """
     pauses = np.cumsum([0, *(token == PAUSE for token in said)])
     shares = np.cumsum([0, *(token not in (*MARKS, PAUSE) for token in said)])
-    speech = max(0, end - 1 - start - PAUSE_TIME * int(pauses[-1]))
-    places = start + speech * shares / max(1, int(shares[-1])) + PAUSE_TIME * pauses
+    pause = min(PAUSE_TIME, (end - 1 - start) // (2 * max(1, int(pauses[-1]))))
+    speech = end - 1 - start - pause * int(pauses[-1])
+    places = start + speech * shares / max(1, int(shares[-1])) + pause * pauses
     return [
         Word(token, round(places[i]), round(places[i + 1]), 1.0, final=True)
         for i, token in enumerate(said)

@@ -104,6 +104,8 @@ def test_a_line_break_is_a_pause_and_ages_the_line_before_it() -> None:
     one, two = examples.spread(["so", examples.PAUSE, "happy"], 0, 2 * RATE + 1)
     assert (one.start, two.end) == (0, 2 * RATE)
     assert two.start - one.end == examples.PAUSE_TIME >= PAUSE_SAMPLES
+    hurried = examples.spread(["so", examples.PAUSE] * 5 + ["happy"], 0, RATE)
+    assert all(0 <= word.start < word.end < RATE for word in hurried), "no word is pushed out by pauses"
     window = examples.window_of_words(["so", examples.PAUSE, "happy", "happy"], vectors())
     assert window.word_mask.nonzero()[0].tolist() == [39 - 2 - PAUSE_SLOTS, 38, 39]
 
