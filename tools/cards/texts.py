@@ -75,7 +75,7 @@ JOINED: Final = (
 
 NOT_CROSSED: Final = (
     "Not measured as it ships: the whole network, and `deep` that taught it, would have to be trained anew for each "
-    "corpus. [`deep`](../deep/README.md), trained anew without each of them, says what to expect at best. A shorter try "
-    "without RAVDESS and emospeech recalled 0.41 and 0.40 of their emotions, where `deep` has 0.58 and 0.50 "
+    "corpus. [`deep`](../deep/README.md), trained anew without each of them, says what to expect at best. A shorter "
+    "try without RAVDESS and emospeech recalled 0.41 and 0.40 of their emotions, where `deep` has 0.58 and 0.50 "
     "([EXPERIMENTS.md](../EXPERIMENTS.md))."
 )  # fmt: skip
