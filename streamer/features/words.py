@@ -1,7 +1,8 @@
 """Words to the network's 300 x 40 matrix: tokens, the vector table, the matrix with its mask and times.
 
-The table is one int8 row and one scale per token, memory-mapped; no gensim, no torch. Unknown words have no vector:
-their slot stays zero and masked.
+The table is one int8 row and one scale per token, memory-mapped; no gensim, no torch. Where the table's card allows it,
+words that are spelled alike answer for an unknown one (`spelling`); else it has no vector, and its slot stays zero and
+masked.
 """
 
 import json
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer import errors
+from streamer.features.spelling import Spelling
 from streamer.network import contract
 from streamer.records import Mask, Spans, Word, WordMatrix
 
@@ -30,6 +32,9 @@ PAUSE_SLOTS = 16
 """By so many words a pause ages what was said before it (models/EXPERIMENTS.md)."""
 
 HEADER_CAP_BYTES = 1 << 20
+
+ALIKE = "alike_answer_for_unknown"
+"""Entry of a table's card: true where words may answer for others that are spelled alike."""
 
 _SAFETENSORS_NAMES = {np.int8: "I8", np.float32: "F32"}
 
@@ -73,7 +78,13 @@ def _split(piece: str) -> Sequence[str]:
 class WordVectors:
     """Tokens to rows of a memory-mapped table."""
 
-    def __init__(self, rows: dict[str, int], vectors: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        rows: dict[str, int],
+        vectors: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        spelling: Spelling | None = None,
+    ) -> None:
         if vectors.shape != (len(rows), contract.WORD_DIMS) or scales.shape != (len(rows),):
             message = (
                 f"the word vectors have shape {vectors.shape} with {len(scales)} scales for {len(rows)} words, "
@@ -83,10 +94,13 @@ class WordVectors:
         self._rows = rows
         self._vectors = vectors
         self._scales = scales
+        self._spelling = spelling
 
     @classmethod
     def load(cls, folder: Path | None) -> "WordVectors":
         """Return the table in `folder` (vectors.safetensors, vocabulary.txt); None: one that knows no word.
+
+        Its card.json, where there is one, says whether words may answer for others that are spelled alike (`ALIKE`).
 
         Raises: ModelError if a file is missing, damaged, or of another shape.
         """
@@ -96,13 +110,14 @@ class WordVectors:
             words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
             table = folder / "vectors.safetensors"
             vectors, scales = _mapped(table, "vectors", np.int8), _mapped(table, "scales", np.float32)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            spelling = Spelling(words) if _allows_alike(folder / "card.json") else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             message = (
                 f"the word vectors in {folder} cannot be read ({error}); wanted vocabulary.txt and "
                 "vectors.safetensors, install the model again"
             )
             raise errors.ModelError(message) from error
-        return cls({word: i for i, word in enumerate(words)}, vectors, scales)
+        return cls({word: i for i, word in enumerate(words)}, vectors, scales, spelling)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -115,11 +130,20 @@ class WordVectors:
         return self._rows.get(token)
 
     def vector(self, token: str) -> NDArray[np.float32] | None:
-        """Return (300,) f32, None where the token is unknown."""
+        """Return (300,) f32, of an unknown token the mean of those spelled alike; None where there are none."""
         row = self._rows.get(token)
-        if row is None:
+        if row is not None:
+            return np.asarray(self._vectors[row] * self._scales[row], np.float32)
+        if self._spelling is None:
             return None
-        return np.asarray(self._vectors[row] * self._scales[row], np.float32)
+        rows, shares = self._spelling.alike(token)
+        if not len(rows):
+            return None
+        return np.asarray((shares * self._scales[rows]) @ self._vectors[rows], np.float32)
+
+
+def _allows_alike(card: Path) -> bool:
+    return card.exists() and json.loads(card.read_text(encoding="utf-8")).get(ALIKE) is True
 
 
 def _mapped(path: Path, name: str, dtype: type[Any]) -> NDArray[Any]:

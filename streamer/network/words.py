@@ -36,15 +36,31 @@ N_SLOTS: Final = 16
 SLOT_SCALE: Final = 0.1
 """Evidence is a logarithm; so scaled it is about as large as a latent number."""
 
+PAUSE_HALF_SLOTS: Final = 8.0
+"""Beyond so many empty slots a word counts half to the experts: what was said before a pause is not what is said now,
+and experts of long lines hardly forget otherwise (models/EXPERIMENTS.md)."""
+
+
+def faded(mask: Tensor) -> Tensor:
+    """Return (B, L) how much each word counts, by the empty slots between it and the newest; mask (B, L) bool.
+
+    Slots beyond the newest word count as well: the matrix leaves none.
+    """
+    said = mask.to(torch.float32)
+    newer = said.sum(dim=-1, keepdim=True) - said.cumsum(dim=-1)
+    empty = torch.arange(mask.shape[-1] - 1, -1, -1, device=mask.device) - newer
+    return said * torch.exp2(-empty / PAUSE_HALF_SLOTS)
+
 
 class ExpertWordEncoder(nn.Module):
     """A word encoder beside regressions of bags of words, each of which knows one kind of talk.
 
     Every word holds, in its vector, its share in each expert's logits and in the guess which kind of talk this is, and
     a code by which `n_pairs` pairs of neighbouring words are recognised, which have shares of their own. The shares of
-    a window are summed (older words count less, to each expert in its own way: lines of a talk are short) and divided
-    by the length of the bag's vector, as in a TF-IDF regression; the experts' answers are mixed by that guess. The
-    mixture stands beside each word's latent vector, cut so that each of `n_heads` pooling heads sees a part of both.
+    a window are summed (older words count less, to each expert in its own way: lines of a talk are short; those before
+    a pause less still, to all) and divided by the length of the bag's vector, as in a TF-IDF regression; the experts'
+    answers are mixed by that guess. The mixture stands beside each word's latent vector, cut so that each of `n_heads`
+    pooling heads sees a part of both.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  what a card says about it
@@ -81,7 +97,7 @@ class ExpertWordEncoder(nn.Module):
 
     def evidence(self, shares: Tensor, mask: Tensor) -> Tensor:
         """Return (B, classes) logarithms of the mixed shares of classes: (B, shares, L), (B, L)."""
-        counted = self.recency[:, -mask.shape[-1] :] * mask[:, None]  # (B, experts + 1, L)
+        counted = self.recency[:, -mask.shape[-1] :] * faded(mask)[:, None]  # (B, experts + 1, L)
         length = (shares[:, -1:] * counted.square()).sum(dim=-1).clamp(min=1.0).sqrt()  # (B, experts + 1)
         told = torch.stack(shares[:, :-1].chunk(self._n_experts, dim=1), dim=1)  # (B, experts, classes + 1, L)
         base = torch.stack(self.base.chunk(self._n_experts))  # (experts, classes + 1)

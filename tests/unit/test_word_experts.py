@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from streamer.network import contract
-from streamer.network.words import ExpertWordEncoder, WordEncoder
+from streamer.network.words import ExpertWordEncoder, WordEncoder, faded
 from tools.training import corpora, wordexperts, wordjoin
 from tools.training.stage_words import Reader, WordHalf
 from tools.training.textdata import Texts
@@ -61,6 +61,15 @@ def test_the_evidence_is_the_mixture_of_what_the_experts_say() -> None:
         math.log(guess * a / sum(first) + (1.0 - guess) * b / sum(second)) for a, b in zip(first, second, strict=True)
     ]
     assert encoder.evidence(shares, mask)[0].tolist() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_eight_empty_slots_halve_what_experts_hear_of_the_words_before_them() -> None:
+    mask = torch.zeros(3, 12, dtype=torch.bool)
+    mask[0, [1, 2, 11]] = True  # eight slots lie empty
+    mask[1, -3:] = True
+    assert faded(mask)[0, [1, 2, 11]].tolist() == pytest.approx([0.5, 0.5, 1.0])
+    assert faded(mask)[1].tolist() == [0.0] * 9 + [1.0] * 3
+    assert not faded(mask)[2].any()
 
 
 @pytest.mark.parametrize("n_pairs", [0, 40])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
+from streamer.features import words
 from streamer.network import card as cards
 from streamer.network import checkpoint
 from streamer.network.sides import HEADS
@@ -97,6 +98,7 @@ def write_vectors(folder: Path, texts: Texts, vectors: np.ndarray, scales: np.nd
         "name": folder.name,
         "source": "spaCy en_core_web_md 3.7.1 (MIT), one row per word fine-tuned on " + ", ".join(corpora.TEXT_CORPORA),
         "rows": len(texts.vocabulary),
+        words.ALIKE: True,
         "licence": LICENCE,
         "command": command,
         "files": {n: {"sha256": checkpoint.sha256(content), "bytes": len(content)} for n, content in files.items()},
