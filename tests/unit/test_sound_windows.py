@@ -22,7 +22,7 @@ def test_windows_are_of_few_speakers_and_zero_where_nothing_is_shown(
     store = soundstore.load(tmp_path / "corpora", tmp_path)
     pictures.build_copy(tmp_path / "corpora", tmp_path, 0, 0)
     teacher = np.zeros((0, N_COMPONENTS), np.float16), np.zeros(len(store.recordings) + 1, np.int64)
-    windows = sounddata.SoundWindows(store, tmp_path, 1, teacher, RECEPTIVE, {}, holes=False)
+    windows = sounddata.SoundWindows(store, tmp_path, 1, teacher, RECEPTIVE, {})
     batch = windows.batch(64, WIDTH, np.random.default_rng(0), n_speakers=8)
     assert batch.picture.shape == (64, contract.N_BANDS, WIDTH)
     clips = batch.clip.numpy()

@@ -157,14 +157,16 @@ def test_clips_are_drawn_evenly_over_classes_then_speakers() -> None:
     np.testing.assert_allclose(weights, [1 / 12, 1 / 12, 1 / 12, 1 / 4, 1 / 2, 0])
 
 
-def test_pictures_have_holes_where_they_are_wanted_alone() -> None:
+def test_pictures_are_warped_and_shifted_and_masked_where_nothing_was_heard() -> None:
     picture, columns = np.full((16, 60, 200), 128, np.uint8), np.ones((16, 60), np.bool_)
-    whole = sounddata.suffer(picture, columns, np.random.default_rng(3), holes=False)
-    broken = sounddata.suffer(picture, columns, np.random.default_rng(3))
-    assert whole.min() > 0.4
-    assert broken.shape == whole.shape == (16, 200, 60)
-    assert (broken == 0.0).any()
-    assert torch.equal(broken[broken > 0.0], whole[broken > 0.0])
+    picture[:, :, 100:] = 0
+    columns[:, :20] = False
+    found = sounddata.suffer(picture, columns, np.random.default_rng(3))
+    assert found.shape == (16, 200, 60)
+    assert not found[..., :20].any()
+    edges = (found[..., 30] > 0.3).sum(dim=1).tolist()
+    assert 85 <= min(edges) < 100 < max(edges) <= 115, "a band is heard up to a tenth off"
+    assert found[:, 0, 30].std() > 0.01
 
 
 @pytest.mark.parametrize("kind", augment.NOISE_KINDS)

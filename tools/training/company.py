@@ -1,5 +1,6 @@
 """Clips heard beside other clips of the same speaker in the batch: the running mean, inside the training of a trunk."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,12 @@ def drawn(size: int, rng: np.random.Generator, n_speakers: int) -> Tensor:
     group = np.arange(size) * n_speakers // size
     same = (group[:, None] == group[None]) & ~np.eye(size, dtype=np.bool_)
     return torch.from_numpy((same & (rng.random((size, size)) < rng.random((size, 1)))).astype(np.float32))
+
+
+def apart(groups: Sequence[Tensor]) -> Tensor:
+    """Return who hears whom where batches, (A, A) each, hear nothing of each other."""
+    beside: Tensor = torch.block_diag(*groups)  # type: ignore[no-untyped-call]
+    return beside
 
 
 def departures(x: Tensor, others: Tensor, centre: Tensor, *, training: bool) -> Tensor:

@@ -17,6 +17,8 @@ LABEL_INDEX = {name: i for i, name in enumerate(LABELS)} | {"neutral": LABELS.in
 SOUND_CORPORA = ("ravdess", "emospeech", "nemo", "emodb", "ased", "emovo", "emotiontts")
 TEXT_CORPORA = ("goemotions", "meld", "emorynlp", "dailydialog", "isear", "semeval2018_ec")
 
+GIVEN_AWAY = "the game's own: to be given away, used and changed, not sold by itself (Debian main)"
+
 LICENCES = {
     "ravdess": "CC BY-NC-SA 4.0",
     "emospeech": "CC BY-NC-SA 4.0",
@@ -25,6 +27,9 @@ LICENCES = {
     "ased": "none stated (research only)",
     "emovo": "none stated for the recordings (research only)",
     "emotiontts": "CC BY-NC-SA (research only)",
+    "unlabelled/drascula": GIVEN_AWAY,
+    "unlabelled/queen": GIVEN_AWAY,
+    "unlabelled/sky": GIVEN_AWAY,
     "goemotions": "CC BY 4.0",
     "meld": "GPL-3.0 repository; lines of a television series",
     "emorynlp": "GPL-3.0 repository; lines of a television series",

@@ -1,7 +1,7 @@
 """The frozen sound side of a network in training: what its trunk and its pooling make of every scene, kept on disk."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +21,14 @@ from tools.training import (
     stage_taught,
     stage_tune,
     teacher,
+    unlabelled,
 )
 
 WHISPER: Final = "whisper"
 """Name of the sets that hold what the encoder made of scenes before it was tuned."""
+
+SHIPPED_STAGE: Final = "retune"
+"""The stage whose encoder `deep` ships with."""
 
 NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
 
@@ -41,15 +45,19 @@ class Places:
     workers: int
     deep: Path
     """The training file of `deep`, the teacher of `stream`."""
+    unlabelled: Path | None = None
+    """Sound files of voices that nobody has labelled."""
 
 
 class Hearing:
     """One network's sound side."""
 
-    def __init__(self, network: Stream | Deep, plan: config.Plan, places: Places) -> None:
+    def __init__(self, network: Stream | Deep, plan: config.Plan, places: Places, stage: str = SHIPPED_STAGE) -> None:
+        """Listen with what `stage` has learned, where the network is `deep`."""
         self.network = network
         self.plan = plan
         self.places = places
+        self.stage = stage
 
     @cached_property
     def store(self) -> soundstore.SoundStore:
@@ -85,9 +93,38 @@ class Hearing:
         network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
         return tuple(encoded.EncodedScenes(scenes.latents, scenes.notes, centre, spread) for scenes in found)
 
-    def _hear_encoded(self, network: Deep) -> None:
+    def voices(self, network: Deep) -> unlabelled.Unlabelled:
+        """Return the voices that nobody has labelled; the encoder must be as `whisper` leaves it.
+
+        Raises: ValueError where no folder of them was given, or it holds none.
+        """
+        plan, places = self.plan, self.places
+        if places.unlabelled is None:
+            message = "found no --unlabelled DIR, wanted a folder of sound files; docs/training.md tells which and how"
+            raise ValueError(message)
+        folder = unlabelled.build(places.unlabelled, places.work, plan.seed, places.workers)
+        names = [melstore.still_name(copy) for copy in range(unlabelled.N_COPIES)]
+        melstore.build_encoded(network.sound.encoder, folder, WHISPER, names, exact=False)
+        centre, spread = (x.numpy()[:, 0] for x in (network.sound.centre, network.sound.spread))
+        found = [encoded.open_scenes(folder, WHISPER, name, self.channels) for name in names]
+        targets = tuple(encoded.EncodedScenes(scenes.latents, scenes.notes, centre, spread) for scenes in found)
+        return unlabelled.opened(folder, targets, plan.seed)
+
+    def told(self, voices: unlabelled.Unlabelled) -> stage_taught.Lesson:
+        """Return what `deep` hears in voices that nobody has labelled; kept on disk."""
+        path = voices.folder / f"told-{self.kept_as}.npz"
+        if not path.exists():
+            assert isinstance(self.network, Deep), "stream says nothing that others learn"
+            stage_taught.keep(path, told_by(self._learned(self.network), voices))
+        return stage_taught.kept(path)
+
+    def _learned(self, network: Deep) -> stage_tune.Tuned:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan)]))
+        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan, self.stage)]))
+        return tuned
+
+    def _hear_encoded(self, network: Deep) -> None:
+        tuned = self._learned(network)
         network.eval()
         for known in (network.sound, network.sound_pooling):
             known.requires_grad_(requires_grad=False)
@@ -102,7 +139,9 @@ class Hearing:
     @property
     def kept_as(self) -> str:
         """Name of the sets that hold what the trunk makes of scenes."""
-        return f"{self.plan.network}-{self.plan.tunings}" if self.plan.tunings > 1 else self.plan.network
+        if not isinstance(self.network, Deep):
+            return self.plan.network
+        return "-".join((self.plan.network, self.stage, str(self.plan.tunings)))
 
     @property
     def channels(self) -> int:
@@ -145,9 +184,16 @@ class Hearing:
         return speakerpast.Head(self.network.sound_summary, self.network.sound_head)
 
 
-def tunings(plan: config.Plan) -> list[str]:
-    """Return the files of the encoders that are tuned, without their ending."""
-    return ["tune", *(f"tune-{n}" for n in range(2, plan.tunings + 1))]
+def tunings(plan: config.Plan, stage: str) -> list[str]:
+    """Return the files of the encoders that a stage tunes, without their ending."""
+    return [stage, *(f"{stage}-{n}" for n in range(2, plan.tunings + 1))]
+
+
+def told_by(tuned: stage_tune.Tuned, voices: unlabelled.Unlabelled) -> stage_taught.Lesson:
+    """Return what a tuned encoder and its head hear in voices that nobody has labelled."""
+    head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
+    data = unlabelled.embedded(voices, partial(stage_tune.centred, tuned.eval()))
+    return stage_taught.lesson(head, data, voices.store)
 
 
 def mean_of(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

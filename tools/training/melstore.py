@@ -147,7 +147,15 @@ def build(corpora_root: Path, folder: Path, n_copies: int, seed: int, workers: i
             for split, noise in pictures.HELD_OUT
             if not (folder / f"{name_of(pictures.held_out_name(split, *noise))}.npy").exists()
         ]
-        begun += [
+        for done in begun:
+            done.result()
+    build_copies(corpora_root, folder, n_copies, seed, workers)
+
+
+def build_copies(corpora_root: Path, folder: Path, n_copies: int, seed: int, workers: int) -> None:
+    """Write whatever is missing of the training copies."""
+    with concurrent.futures.ProcessPoolExecutor(max_workers=workers) as pool:
+        begun = [
             pool.submit(build_copy, corpora_root, folder, copy, seed)
             for copy in range(n_copies)
             if not (folder / f"{name_of(still_name(copy))}.npy").exists()

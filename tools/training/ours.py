@@ -1,13 +1,13 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
-`deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), words, joint,
-ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other
-clips, on windows as the live program masks them), words, joint, ship.
+`deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), retune (the
+same anew, also on voices that nobody has labelled, of which the first says what it hears), words, joint, ship.
+`stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other clips, on
+windows as the live program masks them), words, joint, ship.
 """
 
 import copy
 import json
-from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -37,13 +37,15 @@ from tools.training import (
     stage_words,
     teacher,
     textdata,
+    unlabelled,
     wordjoin,
 )
-from tools.training.hearing import Hearing, Places, learned, tunings
+from tools.training.encoded import EncodedScenes
+from tools.training.hearing import SHIPPED_STAGE, Hearing, Places, learned, tunings
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
-    "deep": ("tune", "words", "joint", "ship"),
+    "deep": ("tune", "retune", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
 """A stage of `deep` that is asked for by name and ships nothing."""
@@ -58,13 +60,14 @@ JUDGED_PAIRS: Final = 120
 class Run:
     """One run of all stages."""
 
-    def __init__(self, plan: config.Plan, places: Places) -> None:
+    def __init__(self, plan: config.Plan, places: Places, stage: str = SHIPPED_STAGE) -> None:
+        """Begin a run; `deep` listens with what `stage` has learned."""
         self.plan = plan
         self.places = places
         # Every stage begins from the same fresh network, and fills in what the stages before it have learned.
         torch.manual_seed(plan.seed)
         self.network: Stream | Deep = {"stream": Stream, "deep": Deep}[plan.network](**plan.config)
-        self.heard = Hearing(self.network, plan, places)
+        self.heard = Hearing(self.network, plan, places, stage)
 
     def run(self, stage: str) -> None:
         """Run one stage."""
@@ -72,6 +75,7 @@ class Run:
             "sound": self.sound,
             "taught": self.taught,
             "tune": self.tune,
+            "retune": self.retune,
             "words": self.words,
             "joint": self.joint,
             "ship": self.ship,
@@ -96,7 +100,7 @@ class Run:
         """Return the name of a stage that both networks have, by network."""
         return f"{stage}-{self.plan.network}"
 
-    def windows(self, live_share: float = 0.0, *, holes: bool = True) -> sounddata.SoundWindows:
+    def windows(self, live_share: float = 0.0) -> sounddata.SoundWindows:
         """Return the source of sound batches; makes the scenes where they are missing.
 
         `live_share` of the windows show nothing before the newest voice, as the live program masks it.
@@ -113,7 +117,6 @@ class Run:
             receptive,
             plan.favour,
             live_share=live_share,
-            holes=holes,
         )
 
     def listener(self) -> stage_sound.Listener:
@@ -131,23 +134,62 @@ class Run:
         plan, work = self.plan, self.places.work
         listener = self.listener()
         listener.load_state_dict(self.learned("sound"))
-        # The first tuning alone: what `stream` learns need not wait for the second.
-        deep = Run(replace(config.read(self.places.deep), tunings=1), self.places)
-        data = deep.heard.embed()
-        lesson = stage_taught.lesson(deep.heard.head(), data, self.store)
-        windows = self.windows(LIVE_SHARE, holes=False)  # what a voice sounds like as a whole is in all its bands
-        stage_taught.run(listener, windows, lesson, self.store, plan.taught, work, plan.seed)
+        deep = Run(config.read(self.places.deep), self.places, "tune")
+        assert isinstance(deep.network, Deep), "stream is taught by deep"
+        deep.heard.whisper(deep.network)
+        voices = deep.heard.voices(deep.network)
+        lesson = stage_taught.lesson(deep.heard.head(), deep.heard.embed(), self.store)
+        windows = self.windows(LIVE_SHARE)
+        beside = sounddata.SoundWindows(
+            voices.store,
+            voices.folder,
+            unlabelled.N_COPIES,
+            unlabelled.frames(voices, work, self.places.teacher, plan.seed, self.places.workers),
+            self.network.receptive_columns,
+            {},
+            live_share=LIVE_SHARE,
+        )
+        materials = (
+            stage_taught.Material(windows, lesson, labelled=True),
+            stage_taught.Material(beside, deep.heard.told(voices), labelled=False),
+        )
+        stage_taught.run(listener, materials, self.store, plan.taught, work, plan.seed)
 
     def tune(self) -> None:
         """Train the encoder of `deep`, its pooling and the head of its sound side."""
         assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
-        plan, work = self.plan, self.places.work
+        self._tuned("tune", self.heard.whisper(self.network))
+
+    def retune(self) -> None:
+        """Train them anew from Whisper, also on what the networks of `tune` hear in voices that nobody has labelled."""
+        first = Run(self.plan, self.places, "tune")
+        assert isinstance(first.network, Deep), "stream has its trunk from the stages of sound"
+        first.heard.whisper(first.network)
+        voices = first.heard.voices(first.network)
+        shares = first.heard.told(voices).shares
+        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
         targets = self.heard.whisper(self.network)
+        self._tuned("retune", targets, stage_tune.beside(voices, shares))
+
+    def _tuned(self, stage: str, targets: tuple[EncodedScenes, ...], beside: stage_tune.Beside | None = None) -> None:
+        plan, work = self.plan, self.places.work
+        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
         tuned = stage_tune.Tuned(self.network.sound, self.network.sound_pooling)
         fresh = copy.deepcopy(tuned.state_dict())
-        for n, file in enumerate(tunings(plan)):
+        for n, file in enumerate(tunings(plan, stage)):
             tuned.load_state_dict(fresh)
-            stage_tune.run("tune", tuned, targets, self.store, plan.favour, plan.tune, work, plan.seed + n, file=file)
+            stage_tune.run(
+                stage,
+                tuned,
+                targets,
+                self.store,
+                plan.favour,
+                plan.tune,
+                work,
+                plan.seed + n,
+                file=file,
+                beside=beside,
+            )
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""
@@ -236,7 +278,7 @@ class Run:
             pairs = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs(split, table).items()}
             print(split, json.dumps(ship.pair_figures(calibration, pairs)))
             print(split, speakerpast.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
-        options = "--corpora DIR --vectors WHEEL --work DIR"
+        options = "--corpora DIR --vectors WHEEL --unlabelled DIR --work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
         folder = places.models / ship.VECTORS_NAME
         digest = ship.write_vectors(folder, self.texts, vectors[1:], scales[1:], command)
@@ -251,7 +293,7 @@ class Run:
             threshold=calibration.threshold,
             licence=f"{ship.LICENCE}: research and demonstration, non-commercial",
             command=command,
-            trained_on=ship.rows_used(self.store, self.texts),
+            trained_on=ship.rows_used(self.store, self.texts, unlabelled.sources(places.work)),
             figures={},
             vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
             adaptation=speakerpast.SHIPPED,

@@ -5,7 +5,7 @@ and are kept as uint8 (0.31 dB), time first, one file per augmented copy of a co
 """
 
 import concurrent.futures
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -249,16 +249,26 @@ def held_out_name(split: str, noise: str, snr_db: float) -> str:
 def build_all(corpora_root: Path, folder: Path, n_copies: int, seed: int, workers: int) -> None:
     """Write whatever is missing of the training copies and the held-out sets."""
     load(corpora_root, folder)
-    jobs: list[tuple[Any, ...]] = [
-        (build_copy, corpora_root, folder, copy, seed)
-        for copy in range(n_copies)
-        if not (folder / f"train-{copy}.npy").exists()
-    ]
-    jobs += [
+    build_copies(corpora_root, folder, n_copies, seed, workers)
+    jobs = [
         (build_held_out, corpora_root, folder, split, noise, snr_db, seed)
         for split, (noise, snr_db) in HELD_OUT
         if not (folder / f"{held_out_name(split, noise, snr_db)}.npy").exists()
     ]
+    _all_done(jobs, workers)
+
+
+def build_copies(corpora_root: Path, folder: Path, n_copies: int, seed: int, workers: int) -> None:
+    """Write whatever is missing of the training copies."""
+    jobs = [
+        (build_copy, corpora_root, folder, copy, seed)
+        for copy in range(n_copies)
+        if not (folder / f"train-{copy}.npy").exists()
+    ]
+    _all_done(jobs, workers)
+
+
+def _all_done(jobs: Sequence[tuple[Any, ...]], workers: int) -> None:
     with concurrent.futures.ProcessPoolExecutor(max_workers=workers) as pool:
         for done in [pool.submit(work, *inputs) for work, *inputs in jobs]:
             done.result()

@@ -1,6 +1,7 @@
 """Stage 4: calibrate on validation speakers and lines, measure on test ones, and write the model folders."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,13 +110,14 @@ def write_vectors(folder: Path, texts: Texts, vectors: np.ndarray, scales: np.nd
     return checkpoint.sha256(table)
 
 
-def rows_used(store: SoundStore, texts: Texts) -> tuple[cards.CorpusNote, ...]:
-    """Return what the weights have seen."""
+def rows_used(store: SoundStore, texts: Texts, unlabelled: Mapping[str, int]) -> tuple[cards.CorpusNote, ...]:
+    """Return what the weights have seen, `unlabelled` clips by their source among it."""
     seen = [r.corpus for r in store.recordings if r.split == "train"]
     seen += [line.corpus for line in texts.lines if line.split == "train"]
+    known = ((corpus, seen.count(corpus)) for corpus in (*corpora.SOUND_CORPORA, *corpora.TEXT_CORPORA))
     return tuple(
-        cards.CorpusNote(corpus, corpora.LICENCES[corpus], seen.count(corpus))
-        for corpus in (*corpora.SOUND_CORPORA, *corpora.TEXT_CORPORA)
+        cards.CorpusNote(corpus, corpora.LICENCES.get(corpus, "not known here: ask"), rows)
+        for corpus, rows in (*known, *unlabelled.items())
     )
 
 

@@ -88,14 +88,11 @@ class SoundWindows:
         empty_share: float = 0.05,
         clean_share: float = 0.15,
         live_share: float = 0.0,
-        *,
-        holes: bool = True,
     ) -> None:
         self._copies = [pictures.open_scenes(folder, f"train-{copy}") for copy in range(n_copies)]
         self._targets, self._offsets = teacher
         self._receptive = receptive_columns
         self._live_share = live_share
-        self._holes = holes
         clips = self._copies[0].notes["clip"]
         voiced = clips >= 0
         weights = clip_weights(store.recordings, favour)
@@ -132,7 +129,7 @@ class SoundWindows:
             voice[row] = np.clip((note["on"] - end + width, note["off"] - end + width), 0, width)
             target[row], taught[row] = self._taught(note, end - width, n_latent)
         return SoundBatch(
-            picture=suffer(picture, columns, rng, holes=self._holes),
+            picture=suffer(picture, columns, rng),
             columns=torch.from_numpy(columns),
             label=torch.from_numpy(labels),
             allowed=torch.from_numpy(self._allowed[chosen]),
@@ -186,25 +183,18 @@ class SoundWindows:
         return target, taught
 
 
-def suffer(
-    picture: NDArray[np.uint8], columns: NDArray[np.bool_], rng: np.random.Generator, *, holes: bool = True
-) -> Tensor:
-    """Return (B, F, T) f32 in [0, 1] from (B, T, F) uint8, bands warped, its level a little off, perhaps with holes."""
+def suffer(picture: NDArray[np.uint8], columns: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
+    """Return (B, F, T) f32 in [0, 1] from (B, T, F) uint8, bands warped and its level a little off.
+
+    There are no holes in bands or in time: what a voice sounds like as a whole is in all of them.
+    """
     size, width, bands = picture.shape
     warp = np.where(rng.random(size) < 0.6, rng.uniform(0.9, 1.1, size), 1.0)
     source = np.round(np.arange(bands) * warp[:, None]).clip(0, bands - 1).astype(np.int64)  # (B, F)
     x = torch.from_numpy(picture).transpose(1, 2)  # (B, F, T)
     x = torch.gather(x, 1, torch.from_numpy(source)[:, :, None].expand(-1, -1, width)).float() / 255.0
     shift = torch.from_numpy(rng.uniform(-0.05, 0.05, (size, 1, 1)).astype(np.float32))
-    x = (x + shift).clamp(0.0, 1.0)
-    for row in range(size if holes else 0):
-        for _ in range(int(rng.integers(0, 3))):
-            low, n = int(rng.integers(bands)), int(rng.integers(1, 25))
-            x[row, low : low + n] = 0.0
-        for _ in range(int(rng.integers(0, 3))):
-            at, n = int(rng.integers(width)), int(rng.integers(1, 20))
-            x[row, :, at : at + n] = 0.0
-    return x * torch.from_numpy(columns)[:, None]
+    return (x + shift).clamp(0.0, 1.0) * torch.from_numpy(columns)[:, None]
 
 
 def whole_clips(scenes: pictures.Scenes, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """All recordings decoded once: 8 kHz, int16, one memory-mapped file, with an index of what lies where."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,40 +68,39 @@ def voice_bounds(sound: NDArray[np.float32]) -> tuple[int, int]:
     return int(voiced[0]) * FRAME, min(int(voiced[-1] + 1) * FRAME, len(sound))
 
 
-def build(corpora_root: Path, folder: Path) -> None:
-    """Decode every clip of every corpus into `folder`."""
+def build(clips: Iterable[corpora.Clip], folder: Path) -> None:
+    """Decode clips into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     index: list[dict[str, object]] = []
     position = 0
     with (folder / "sound.i16").open("wb") as file:
-        for corpus in corpora.SOUND_CORPORA:
-            for clip in corpora.clips(corpora_root, corpus):
-                sound = decode(clip.path)
-                voice_start, voice_end = voice_bounds(sound)
-                file.write(np.round(sound * 32767.0).astype("<i2").tobytes())
-                index.append(
-                    {
-                        "start": position,
-                        "length": len(sound),
-                        "voice_start": voice_start,
-                        "voice_end": voice_end,
-                        "corpus": clip.corpus,
-                        "speaker": clip.speaker,
-                        "label": clip.label,
-                        "split": clip.split,
-                        "leaks_words": clip.leaks_words,
-                    }
-                )
-                position += len(sound)
+        for clip in clips:
+            sound = decode(clip.path)
+            voice_start, voice_end = voice_bounds(sound)
+            file.write(np.round(sound * 32767.0).astype("<i2").tobytes())
+            index.append(
+                {
+                    "start": position,
+                    "length": len(sound),
+                    "voice_start": voice_start,
+                    "voice_end": voice_end,
+                    "corpus": clip.corpus,
+                    "speaker": clip.speaker,
+                    "label": clip.label,
+                    "split": clip.split,
+                    "leaks_words": clip.leaks_words,
+                }
+            )
+            position += len(sound)
     # Written last: its presence says that the store is whole.
     (folder / "sound.json").write_text(json.dumps(index))
 
 
 def load(corpora_root: Path, folder: Path) -> SoundStore:
-    """Return the store in `folder`, built first where it is not there."""
+    """Return the store in `folder`, built first from all clips of all corpora where it is not there."""
     index = folder / "sound.json"
     if not index.exists():
-        build(corpora_root, folder)
+        build((clip for corpus in corpora.SOUND_CORPORA for clip in corpora.clips(corpora_root, corpus)), folder)
     rows = json.loads(index.read_text())
     samples = np.memmap(folder / "sound.i16", dtype="<i2", mode="r")
     return SoundStore(samples, tuple(Recording(**row) for row in rows))

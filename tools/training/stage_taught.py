@@ -39,7 +39,32 @@ class Lesson:
     logits: NDArray[np.float32]
     """(clips, C)"""
     summary: NDArray[np.float32]
-    """(clips, S), each number with mean 0 and spread 1"""
+    """(clips, S)"""
+
+    @property
+    def shares(self) -> NDArray[np.float32]:
+        """(clips, C) shares of the classes."""
+        return metrics.softmax(self.logits.astype(np.float64)).astype(np.float32)
+
+
+def keep(path: Path, lesson: Lesson) -> None:
+    """Write a lesson."""
+    np.savez(path, logits=lesson.logits, summary=lesson.summary)
+
+
+def kept(path: Path) -> Lesson:
+    """Return a lesson that was written."""
+    with np.load(path) as found:
+        return Lesson(found["logits"], found["summary"])
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Windows, and what the teacher makes of their clips. Where nobody has labelled them, its word alone counts."""
+
+    windows: sounddata.SoundWindows
+    lesson: Lesson
+    labelled: bool
 
 
 @torch.inference_mode()
@@ -59,8 +84,6 @@ def lesson(head: speakerpast.Head, data: speakerpast.Embedded, store: SoundStore
             short = head.eval().summary(torch.from_numpy(x[rows] - share * x[rows].mean(axis=0)))
             summary[clips] += short.numpy() / len(data.x)
             logits[clips] += head.head(short).numpy() / len(data.x)
-    told = data.clip[data.clip >= 0]
-    summary[told] = (summary[told] - summary[told].mean(axis=0)) / (summary[told].std(axis=0) + 1e-3)
     return Lesson(logits, summary)
 
 
@@ -121,34 +144,62 @@ def _beside_others(pupil: Pupil, store: SoundStore, scenes: pictures.Scenes, row
     return np.asarray(pupil(torch.cat(parts), others).double().numpy())
 
 
-def run(  # noqa: PLR0913, PLR0917  everything a stage is
+class Course:
+    """What the pupil is told of the clips of all materials, and what it costs not to say it."""
+
+    def __init__(self, materials: tuple[Material, ...]) -> None:
+        first = materials[0].lesson
+        told = np.any(first.summary != 0.0, axis=1)
+        centre, spread = first.summary[told].mean(axis=0), first.summary[told].std(axis=0) + 1e-3
+        self._labelled = [m.labelled for m in materials]
+        self._soft = [torch.softmax(torch.from_numpy(m.lesson.logits) / TEMPERATURE, dim=1) for m in materials]
+        self._summary = [torch.from_numpy((m.lesson.summary - centre) / spread) for m in materials]
+
+    def named(self, which: int, batch: sounddata.SoundBatch, logits: Tensor) -> Tensor:
+        """Return what the answers (B, C) to a batch of a material cost, one by one (B,)."""
+        soft = self._soft[which]
+        hard = functional.one_hot(batch.label, soft.shape[1]).float()
+        heard = soft[batch.clip.clamp(min=0)]
+        if self._labelled[which]:
+            logits = logits.masked_fill(~batch.allowed, -1.0e4)
+            heard = heard * batch.allowed
+        target = torch.where((batch.clip >= 0)[:, None], heard, hard)
+        target = target / target.sum(dim=1, keepdim=True)
+        if self._labelled[which]:
+            target = (1.0 - LABEL_SHARE) * target + LABEL_SHARE * hard
+        return -(target * torch.log_softmax(logits, dim=1)).sum(dim=1)
+
+    def unlike(self, which: int, batch: sounddata.SoundBatch, echo: Tensor) -> Tensor:
+        """Return how far echoes (B, S) are from what the teacher summed each voice up to, (voices,)."""
+        voiced = batch.clip >= 0
+        return (echo[voiced] - self._summary[which][batch.clip[voiced]]).square().mean(dim=1)
+
+
+def run(
     listener: stage_sound.Listener,
-    windows: sounddata.SoundWindows,
-    lesson: Lesson,
+    materials: tuple[Material, ...],
     store: SoundStore,
     schedule: loop.Schedule,
     work: Path,
     seed: int,
 ) -> None:
-    """Train the sound half of the network in place."""
-    pupil = Pupil(listener)
-    soft = torch.softmax(torch.from_numpy(lesson.logits) / TEMPERATURE, dim=1)
-    summary = torch.from_numpy(lesson.summary)
+    """Train the sound half of the network in place, on as much of one material as of another."""
+    pupil, course, n = Pupil(listener), Course(materials), len(materials)
+    size, speakers = schedule.batch // n, SPEAKERS // n
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step
-        batch = windows.batch(schedule.batch, int(rng.choice(WIDTHS[0], p=WIDTHS[1])), rng, SPEAKERS)
+        width = int(rng.choice(WIDTHS[0], p=WIDTHS[1]))
+        batches = [m.windows.batch(size, width, rng, speakers) for m in materials]
         with torch.autocast("cpu", torch.bfloat16):
-            x, frames = pupil.embed(batch.picture, batch.columns)
-        short = pupil.sum_up(x.float(), company.drawn(schedule.batch, rng, SPEAKERS))
-        logits = listener.head(short).masked_fill(~batch.allowed, -1.0e4)
-        voiced = batch.clip >= 0
-        unlike = (pupil.echo(short[voiced]) - summary[batch.clip[voiced]]).square().mean()
-        hard = functional.one_hot(batch.label, soft.shape[1]).float()
-        target = torch.where(voiced[:, None], soft[batch.clip.clamp(min=0)] * batch.allowed, hard)
-        target = (1.0 - LABEL_SHARE) * target / target.sum(dim=1, keepdim=True) + LABEL_SHARE * hard
-        named = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
-        mimicked = stage_sound.mimic_loss(frames.float(), batch.target, batch.taught)
+            x, frames = pupil.embed(torch.cat([b.picture for b in batches]), torch.cat([b.columns for b in batches]))
+        others = company.apart([company.drawn(size, rng, speakers) for _ in batches])
+        short = pupil.sum_up(x.float(), others)
+        parts = list(zip(batches, listener.head(short).split(size), pupil.echo(short).split(size), strict=True))
+        named = torch.cat([course.named(i, b, logits) for i, (b, logits, _) in enumerate(parts)]).mean()
+        unlike = torch.cat([course.unlike(i, b, echo) for i, (b, _, echo) in enumerate(parts)]).mean()
+        target, taught = torch.cat([b.target for b in batches]), torch.cat([b.taught for b in batches])
+        mimicked = stage_sound.mimic_loss(frames.float(), target, taught)
         total: Tensor = named + ECHO_WEIGHT * unlike + MIMIC_WEIGHT * mimicked
         return total
 

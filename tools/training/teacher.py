@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from streamer.network import contract
 from streamer.network.encoder import Encoder
+from tools.training import soundstore
 from tools.training.soundstore import SoundStore
 
 N_COMPONENTS = 96
@@ -150,18 +151,18 @@ def components(frames: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     return mean.astype(np.float32), (vectors * scale).astype(np.float32)
 
 
-def build(store: SoundStore, weights: Path, folder: Path) -> None:
-    """Write the targets of every training clip to `folder`: teacher.f16 (frames, 96) and teacher.npy (offsets)."""
+def build(store: SoundStore, weights: Path, folder: Path, work: Path) -> None:
+    """Write the targets of every training clip to `folder`: teacher.f16 (frames, 96) and teacher.npy (offsets).
+
+    The components are those of the labelled clips, whose store lies in `work`, and are kept there.
+    """
     encoder = EarlyEncoder(read_ctranslate2(weights))
-    training = [i for i, r in enumerate(store.recordings) if r.split == "train"]
-    sample = np.concatenate([encoder.frames(store.sound(i))[::5] for i in training[::8]])
-    mean, projection = components(sample)
+    mean, projection = _kept_components(encoder, soundstore.load(work, work), work)
     offsets = np.zeros(len(store.recordings) + 1, np.int64)
-    chosen = set(training)
     with (folder / "teacher.f16").open("wb") as file:
-        for i in range(len(store.recordings)):
+        for i, recording in enumerate(store.recordings):
             n = 0
-            if i in chosen:
+            if recording.split == "train":
                 target = (encoder.frames(store.sound(i)) - mean) @ projection
                 file.write(target.astype(np.float16).tobytes())
                 n = len(target)
@@ -169,10 +170,28 @@ def build(store: SoundStore, weights: Path, folder: Path) -> None:
     np.save(folder / "teacher.npy", offsets)
 
 
-def load(store: SoundStore, weights: Path, folder: Path) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """Return (frames, 96) and the offsets (clips + 1,) of each clip's frames, built first where not there."""
+def _kept_components(
+    encoder: EarlyEncoder, store: SoundStore, work: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    path = work / "teacher-components.npz"
+    if not path.exists():
+        training = [i for i, r in enumerate(store.recordings) if r.split == "train"]
+        sample = np.concatenate([encoder.frames(store.sound(i))[::5] for i in training[::8]])
+        mean, projection = components(sample)
+        np.savez(path, mean=mean, projection=projection)
+    with np.load(path) as kept:
+        return kept["mean"], kept["projection"]
+
+
+def load(
+    store: SoundStore, weights: Path, folder: Path, work: Path | None = None
+) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    """Return (frames, 96) and the offsets (clips + 1,) of each clip's frames, built first where not there.
+
+    The labelled clips lie in `work`, by default in `folder` itself.
+    """
     if not (folder / "teacher.npy").exists():
-        build(store, weights, folder)
+        build(store, weights, folder, work or folder)
     offsets = np.load(folder / "teacher.npy")
     targets = np.memmap(folder / "teacher.f16", dtype=np.float16, mode="r").reshape(-1, N_COMPONENTS)
     return targets, offsets
