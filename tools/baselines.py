@@ -79,8 +79,8 @@ def bag_of_words(split: Split) -> Fitted:
 
 
 def tokens_of(rows: Sequence[Row], *, plain: bool) -> list[list[str]]:
-    """Return the tokens of each row, as the networks get them."""
-    return [examples.spoken_tokens(row.text, plain=plain) for row in rows]
+    """Return the tokens of each row, as the networks get them but for its pauses."""
+    return [[t for t in examples.spoken_tokens(row.text, plain=plain) if t != examples.PAUSE] for row in rows]
 
 
 def _with_pairs(tokens: list[str]) -> list[str]:

@@ -40,7 +40,6 @@ from tools.training import (
     unlabelled,
     wordjoin,
 )
-from tools.training.encoded import EncodedScenes
 from tools.training.hearing import SHIPPED_STAGE, Hearing, Places, learned, tunings
 
 STAGES: Final = {
@@ -135,9 +134,8 @@ class Run:
         listener = self.listener()
         listener.load_state_dict(self.learned("sound"))
         deep = Run(config.read(self.places.deep), self.places, "tune")
-        assert isinstance(deep.network, Deep), "stream is taught by deep"
-        deep.heard.whisper(deep.network)
-        voices = deep.heard.voices(deep.network)
+        deep.heard.whisper(deep.deep)
+        voices = deep.heard.voices(deep.deep)
         lesson = stage_taught.lesson(deep.heard.head(), deep.heard.embed(), self.store)
         windows = self.windows(LIVE_SHARE)
         beside = sounddata.SoundWindows(
@@ -155,40 +153,33 @@ class Run:
         )
         stage_taught.run(listener, materials, self.store, plan.taught, work, plan.seed)
 
+    @property
+    def deep(self) -> Deep:
+        """The network, where it is `deep`."""
+        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
+        return self.network
+
     def tune(self) -> None:
         """Train the encoder of `deep`, its pooling and the head of its sound side."""
-        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
-        self._tuned("tune", self.heard.whisper(self.network))
+        self._tuned("tune")
 
     def retune(self) -> None:
         """Train them anew from Whisper, also on what the networks of `tune` hear in voices that nobody has labelled."""
         first = Run(self.plan, self.places, "tune")
-        assert isinstance(first.network, Deep), "stream has its trunk from the stages of sound"
-        first.heard.whisper(first.network)
-        voices = first.heard.voices(first.network)
-        shares = first.heard.told(voices).shares
-        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
-        targets = self.heard.whisper(self.network)
-        self._tuned("retune", targets, stage_tune.beside(voices, shares))
+        first.heard.whisper(first.deep)
+        voices = first.heard.voices(first.deep)
+        self._tuned("retune", stage_tune.beside(voices, first.heard.told(voices).shares))
 
-    def _tuned(self, stage: str, targets: tuple[EncodedScenes, ...], beside: stage_tune.Beside | None = None) -> None:
+    def _tuned(self, stage: str, beside: stage_tune.Beside | None = None) -> None:
         plan, work = self.plan, self.places.work
-        assert isinstance(self.network, Deep), "stream has its trunk from the stages of sound"
-        tuned = stage_tune.Tuned(self.network.sound, self.network.sound_pooling)
+        targets = self.heard.whisper(self.deep)
+        tuned = stage_tune.Tuned(self.deep.sound, self.deep.sound_pooling)
         fresh = copy.deepcopy(tuned.state_dict())
         for n, file in enumerate(tunings(plan, stage)):
             tuned.load_state_dict(fresh)
+            seed = plan.seed + n
             stage_tune.run(
-                stage,
-                tuned,
-                targets,
-                self.store,
-                plan.favour,
-                plan.tune,
-                work,
-                plan.seed + n,
-                file=file,
-                beside=beside,
+                stage, tuned, targets, self.store, plan.favour, plan.tune, work, seed, file=file, beside=beside
             )
 
     def words(self) -> None:
