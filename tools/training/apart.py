@@ -12,7 +12,7 @@ import torch
 
 from streamer.network.deep import Deep
 from tools.training import config, melstore, metrics, pictures, speakerpast, stage_tune
-from tools.training.hearing import NOISES, Hearing, Places, told_by
+from tools.training.hearing import NOISES, SHIPPED_STAGES, Hearing, Places, learned, mean_of, told_by
 
 
 def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, dict[str, object]]:
@@ -27,7 +27,7 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
     fresh = copy.deepcopy(tuned.state_dict())
     head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
     beside: stage_tune.Beside | None = None
-    for stage in ("tune", "retune"):
+    for stage in SHIPPED_STAGES:
         tuned.load_state_dict(fresh)
         stage_tune.run(
             stage,
@@ -44,6 +44,8 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
         )
         if stage == "tune":
             beside = stage_tune.beside(voices, told_by(tuned, voices).shares)
+
+    tuned.load_state_dict(mean_of([learned(places.work, stage + name) for stage in SHIPPED_STAGES]))
 
     def embedded(name: str, *, met: bool) -> speakerpast.Embedded:
         scenes = melstore.open_scenes(places.work, name)
@@ -75,7 +77,7 @@ def measure(plan: config.Plan, places: Places) -> None:
         n, of = (schedule.epochs * schedule.steps for schedule in (plan.apart, plan.tune))
         note = (
             f"Encoder, pooling and head trained anew without each ({done}), both stages once, for {n} batches; what "
-            f"ships is the mean of {plan.tunings} tunings of {of:,} each."
+            f"ships is the mean of {len(SHIPPED_STAGES) * plan.tunings} tunings of {of:,} each."
         )
         document = {"left out": found, "note": note, "partial": at < len(plan.left_out)}
         path.write_text(json.dumps(document, indent=1))

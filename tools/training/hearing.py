@@ -27,8 +27,8 @@ from tools.training import (
 WHISPER: Final = "whisper"
 """Name of the sets that hold what the encoder made of scenes before it was tuned."""
 
-SHIPPED_STAGE: Final = "retune"
-"""The stage whose encoder `deep` ships with."""
+SHIPPED_STAGES: Final = ("tune", "retune")
+"""The stages of whose encoders `deep` ships the mean."""
 
 NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
 
@@ -52,12 +52,14 @@ class Places:
 class Hearing:
     """One network's sound side."""
 
-    def __init__(self, network: Stream | Deep, plan: config.Plan, places: Places, stage: str = SHIPPED_STAGE) -> None:
-        """Listen with what `stage` has learned, where the network is `deep`."""
+    def __init__(
+        self, network: Stream | Deep, plan: config.Plan, places: Places, stages: tuple[str, ...] = SHIPPED_STAGES
+    ) -> None:
+        """Listen with the mean of what `stages` have learned, where the network is `deep`."""
         self.network = network
         self.plan = plan
         self.places = places
-        self.stage = stage
+        self.stages = stages
 
     @cached_property
     def store(self) -> soundstore.SoundStore:
@@ -120,7 +122,8 @@ class Hearing:
 
     def _learned(self, network: Deep) -> stage_tune.Tuned:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan, self.stage)]))
+        files = [file for stage in self.stages for file in tunings(self.plan, stage)]
+        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in files]))
         return tuned
 
     def _hear_encoded(self, network: Deep) -> None:
@@ -141,7 +144,7 @@ class Hearing:
         """Name of the sets that hold what the trunk makes of scenes."""
         if not isinstance(self.network, Deep):
             return self.plan.network
-        return "-".join((self.plan.network, self.stage, str(self.plan.tunings)))
+        return "-".join((self.plan.network, *self.stages, str(self.plan.tunings)))
 
     @property
     def channels(self) -> int:

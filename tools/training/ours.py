@@ -1,7 +1,8 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
 `deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), retune (the
-same anew, also on voices that nobody has labelled, of which the first says what it hears), words, joint, ship.
+same anew, also on voices that nobody has labelled, of which the first says what it hears; the mean of both listens),
+words, joint, ship.
 `stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other clips, on
 windows as the live program masks them), words, joint, ship.
 """
@@ -40,7 +41,7 @@ from tools.training import (
     unlabelled,
     wordjoin,
 )
-from tools.training.hearing import SHIPPED_STAGE, Hearing, Places, learned, tunings
+from tools.training.hearing import SHIPPED_STAGES, Hearing, Places, learned, tunings
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
@@ -59,14 +60,14 @@ JUDGED_PAIRS: Final = 120
 class Run:
     """One run of all stages."""
 
-    def __init__(self, plan: config.Plan, places: Places, stage: str = SHIPPED_STAGE) -> None:
-        """Begin a run; `deep` listens with what `stage` has learned."""
+    def __init__(self, plan: config.Plan, places: Places, stages: tuple[str, ...] = SHIPPED_STAGES) -> None:
+        """Begin a run; `deep` listens with the mean of what `stages` have learned."""
         self.plan = plan
         self.places = places
         # Every stage begins from the same fresh network, and fills in what the stages before it have learned.
         torch.manual_seed(plan.seed)
         self.network: Stream | Deep = {"stream": Stream, "deep": Deep}[plan.network](**plan.config)
-        self.heard = Hearing(self.network, plan, places, stage)
+        self.heard = Hearing(self.network, plan, places, stages)
 
     def run(self, stage: str) -> None:
         """Run one stage."""
@@ -133,7 +134,7 @@ class Run:
         plan, work = self.plan, self.places.work
         listener = self.listener()
         listener.load_state_dict(self.learned("sound"))
-        deep = Run(config.read(self.places.deep), self.places, "tune")
+        deep = Run(config.read(self.places.deep), self.places, ("tune",))
         deep.heard.whisper(deep.deep)
         voices = deep.heard.voices(deep.deep)
         lesson = stage_taught.lesson(deep.heard.head(), deep.heard.embed(), self.store)
@@ -165,7 +166,7 @@ class Run:
 
     def retune(self) -> None:
         """Train them anew from Whisper, also on what the networks of `tune` hear in voices that nobody has labelled."""
-        first = Run(self.plan, self.places, "tune")
+        first = Run(self.plan, self.places, ("tune",))
         first.heard.whisper(first.deep)
         voices = first.heard.voices(first.deep)
         self._tuned("retune", stage_tune.beside(voices, first.heard.told(voices).shares))
