@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.errors import EmostreamError
-from tools.training import config, hearing, ours, paper, parallel, ship, teacher
+from tools.training import config, hearing, ours, paper, parallel, ship, teacher, unlabelled
 
 
 def arguments() -> argparse.Namespace:
@@ -83,7 +83,7 @@ def main() -> None:
     for stage in [args.stage] if args.stage else ours.STAGES[plan.network]:
         try:
             run.run(stage)
-        except ValueError as error:
+        except unlabelled.NoVoicesError as error:
             sys.exit(f"train: {error}")
 
 

@@ -40,7 +40,7 @@ def test_files_of_fair_length_count_and_a_folder_is_a_source(tmp_path: Path) -> 
         ("3.ogg", "unlabelled/b"),
     ]
     assert {clip.split for clip in found} == {"train"}
-    with pytest.raises(ValueError, match="found no sound file"):
+    with pytest.raises(unlabelled.NoVoicesError, match="found no sound file"):
         list(unlabelled.clips(tmp_path / "a" / "none"))
 
 

@@ -98,19 +98,27 @@ class Hearing:
     def voices(self, network: Deep) -> unlabelled.Unlabelled:
         """Return the voices that nobody has labelled; the encoder must be as `whisper` leaves it.
 
-        Raises: ValueError where no folder of them was given, or it holds none.
+        Raises: NoVoicesError where no folder of them was given, or it holds none.
         """
         plan, places = self.plan, self.places
-        if places.unlabelled is None:
-            message = "found no --unlabelled DIR, wanted a folder of sound files; docs/training.md tells which and how"
-            raise ValueError(message)
-        folder = unlabelled.build(places.unlabelled, places.work, plan.seed, places.workers)
+        folder = unlabelled.build(self.voices_folder(), places.work, plan.seed, places.workers)
         names = [melstore.still_name(copy) for copy in range(unlabelled.N_COPIES)]
         melstore.build_encoded(network.sound.encoder, folder, WHISPER, names, exact=False)
         centre, spread = (x.numpy()[:, 0] for x in (network.sound.centre, network.sound.spread))
         found = [encoded.open_scenes(folder, WHISPER, name, self.channels) for name in names]
         targets = tuple(encoded.EncodedScenes(scenes.latents, scenes.notes, centre, spread) for scenes in found)
         return unlabelled.opened(folder, targets, plan.seed)
+
+    def voices_folder(self) -> Path:
+        """Return the folder of voices that nobody has labelled.
+
+        Raises: NoVoicesError where none was given, or it holds none.
+        """
+        if self.places.unlabelled is None:
+            message = "found no --unlabelled DIR, wanted a folder of sound files; docs/training.md tells which and how"
+            raise unlabelled.NoVoicesError(message)
+        next(unlabelled.clips(self.places.unlabelled))
+        return self.places.unlabelled
 
     def told(self, voices: unlabelled.Unlabelled) -> stage_taught.Lesson:
         """Return what `deep` hears in voices that nobody has labelled; kept on disk."""

@@ -50,6 +50,9 @@ STAGES: Final = {
 MEASURE: Final = "left-out"
 """A stage of `deep` that is asked for by name and ships nothing."""
 
+NEED_VOICES: Final = ("taught", "retune", MEASURE)
+"""Stages that learn from voices which nobody has labelled."""
+
 LIVE_SHARE: Final = 0.7
 """Share of windows in the stage `taught` that show nothing before the newest voice."""
 
@@ -70,7 +73,9 @@ class Run:
         self.heard = Hearing(self.network, plan, places, stages)
 
     def run(self, stage: str) -> None:
-        """Run one stage."""
+        """Run one stage; NoVoicesError, before anything is done, where it needs unlabelled voices and has none."""
+        if stage in NEED_VOICES:
+            self.heard.voices_folder()
         {
             "sound": self.sound,
             "taught": self.taught,

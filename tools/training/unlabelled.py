@@ -39,6 +39,10 @@ KEPT_DIMENSIONS: Final = 40
 """Principal components of Whisper's mean frames by which voices are told apart."""
 
 
+class NoVoicesError(ValueError):
+    """No folder of sound files was given, or it holds none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
     """The clips, and what Whisper makes of each copy without room and noise."""
@@ -51,7 +55,7 @@ class Unlabelled:
 def clips(root: Path) -> Iterator[corpora.Clip]:
     """Yield the sound files under `root` that are neither too short nor too long; a folder is a source.
 
-    Raises: ValueError where there are none.
+    Raises: NoVoicesError where there are none.
     """
     found = 0
     for path in sorted(p for p in root.rglob("*") if p.suffix in ENDINGS):
@@ -64,7 +68,7 @@ def clips(root: Path) -> Iterator[corpora.Clip]:
         message = (
             f"found no sound file of {SHORTEST_S:g} to {LONGEST_S:g} s under {root}, wanted some; see docs/training.md"
         )
-        raise ValueError(message)
+        raise NoVoicesError(message)
 
 
 def build(root: Path, work: Path, seed: int, workers: int) -> Path:
