@@ -16,7 +16,6 @@ from tools.training import (
     soundstore,
     speakerpast,
     stage_taught,
-    stage_tune,
     unlabelled,
 )
 from tools.training.sounddata import SoundBatch
@@ -108,18 +107,6 @@ def test_two_batches_side_by_side_hear_nothing_of_each_other() -> None:
     assert float(beside.sum()) == 13.0
     assert not beside[:2, 2:].any()
     assert not beside[2:, :2].any()
-
-
-def test_what_is_said_of_unlabelled_voices_costs_least_when_it_is_what_was_told() -> None:
-    shares = torch.softmax(torch.randn(N, 7, generator=torch.Generator().manual_seed(0)) * 2.0, dim=1)
-    clip = np.array([-1, *range(N - 1)])
-    beside = stage_tune.Beside(None, clip, shares)  # type: ignore[arg-type]
-    drawn = stage_tune.Drawn(np.arange(N), [], [np.zeros((0, SIZE), np.float32)] * N)
-    heard = [(np.arange(N), torch.zeros(N, SIZE, 1), torch.ones(N, 1, dtype=torch.bool))]
-    right = torch.cat((torch.zeros(1, 7), shares[: N - 1].log()))
-    entropy = -(shares[: N - 1] * shares[: N - 1].log()).sum(dim=1).mean()
-    assert float(beside.unlikeness(heard, drawn, right)) == pytest.approx(float(entropy), abs=1e-5)
-    assert float(beside.unlikeness(heard, drawn, right.flip(0))) > float(entropy)
 
 
 def test_the_store_of_unlabelled_clips_is_like_any_other(tmp_path: Path) -> None:

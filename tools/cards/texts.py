@@ -12,8 +12,7 @@ INTRODUCTIONS: Final = {
     "deep": (
         "The large network. Hears up to {seconds:g} s of sound as 80 mel bands (filled up to 4 kHz) through the "
         "first layers and the first two blocks of the encoder of Whisper tiny.en (OpenAI, MIT), tuned on the voices "
-        "below (half of the tunings also on those that nobody has labelled, by what the first heard in them), and "
-        "reads up to 40 English words with their times. Computed only where somebody speaks."
+        "below, and reads up to 40 English words with their times. Computed only where somebody speaks."
     ),
 }  # fmt: skip
 
@@ -56,7 +55,7 @@ LANGUAGES: Final = {
 
 HOW: Final = (
     "Measured by `emostream evaluate` (docs/evaluate.md says what every name means) on speakers and lines of the "
-    "test splits, which nothing was trained or fitted on (three choices were made after a look at test figures: see "
+    "test splits, which nothing was trained or fitted on (two choices were made after a look at test figures: see "
     "[EXPERIMENTS.md](../EXPERIMENTS.md)). UAR: mean recall of those of the six emotions that a "
     "corpus has, the answer being the likeliest of all six (own: of those that it has); chance is 0.167. Intervals "
     "are bootstrap, 95 %, over whole speakers; `*` marks those over clips, where a corpus has one test speaker. ECE "

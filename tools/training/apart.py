@@ -1,10 +1,9 @@
-"""How far `deep` goes on a corpus that it never met: it is trained anew without some corpora, as what ships is.
+"""How far `deep` goes on a corpus that it never met: encoder, pooling and head are trained anew without some corpora.
 
 Such a network meets less than what is shipped, for a shorter time: figures are rather too low than too high. A group is
 a corpus by itself, or several that are left out together.
 """
 
-import copy
 import json
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 
 from streamer.network.deep import Deep
 from tools.training import config, melstore, metrics, pictures, speakerpast, stage_tune
-from tools.training.hearing import NOISES, SHIPPED_STAGES, Hearing, Places, learned, mean_of, told_by
+from tools.training.hearing import NOISES, Hearing, Places
 
 
 def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, dict[str, object]]:
@@ -21,38 +20,17 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
     network = Deep(**plan.config)
     heard = Hearing(network, plan, places)
     targets = heard.whisper(network)
-    voices = heard.voices(network)
     store, name = heard.store, "-without-" + "-".join(group)
     tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-    fresh = copy.deepcopy(tuned.state_dict())
+    stage_tune.run(f"tune{name}", tuned, targets, store, plan.favour, plan.apart, places.work, plan.seed, tuple(group))
     head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
-    beside: stage_tune.Beside | None = None
-    for stage in SHIPPED_STAGES:
-        tuned.load_state_dict(fresh)
-        stage_tune.run(
-            stage,
-            tuned,
-            targets,
-            store,
-            plan.favour,
-            plan.apart,
-            places.work,
-            plan.seed,
-            tuple(group),
-            file=stage + name,
-            beside=beside,
-        )
-        if stage == "tune":
-            beside = stage_tune.beside(voices, told_by(tuned, voices).shares)
-
-    tuned.load_state_dict(mean_of([learned(places.work, stage + name) for stage in SHIPPED_STAGES]))
 
     def embedded(name: str, *, met: bool) -> speakerpast.Embedded:
         scenes = melstore.open_scenes(places.work, name)
         corpus = np.array([store.recordings[c].corpus if c >= 0 else "" for c in scenes.notes["clip"]])
         some = scenes.part(np.flatnonzero((corpus != "") & (np.isin(corpus, group) != met)))
         clip, label = (some.notes[field].astype(np.int64) for field in ("clip", "label"))
-        return speakerpast.Embedded(stage_tune.centred(tuned.eval(), some)[None], clip, label)
+        return speakerpast.Embedded(stage_tune.centred(tuned, some)[None], clip, label)
 
     names = [pictures.held_out_name("valid", *noise) for noise in NOISES]
     judged = speakerpast.answers(head, {one: embedded(one, met=True) for one in names}, store.recordings)
@@ -76,8 +54,8 @@ def measure(plan: config.Plan, places: Places) -> None:
         done = ", ".join(" with ".join(each) for each in plan.left_out[:at])
         n, of = (schedule.epochs * schedule.steps for schedule in (plan.apart, plan.tune))
         note = (
-            f"Encoder, pooling and head trained anew without each ({done}), both stages once, for {n} batches; what "
-            f"ships is the mean of {len(SHIPPED_STAGES) * plan.tunings} tunings of {of:,} each."
+            f"Encoder, pooling and head trained anew without each ({done}), once, for {n} batches; what ships is "
+            f"the mean of {plan.tunings} tunings of {of:,} each."
         )
         document = {"left out": found, "note": note, "partial": at < len(plan.left_out)}
         path.write_text(json.dumps(document, indent=1))

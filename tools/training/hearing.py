@@ -27,9 +27,6 @@ from tools.training import (
 WHISPER: Final = "whisper"
 """Name of the sets that hold what the encoder made of scenes before it was tuned."""
 
-SHIPPED_STAGES: Final = ("tune", "retune")
-"""The stages of whose encoders `deep` ships the mean."""
-
 NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
 
 
@@ -52,14 +49,10 @@ class Places:
 class Hearing:
     """One network's sound side."""
 
-    def __init__(
-        self, network: Stream | Deep, plan: config.Plan, places: Places, stages: tuple[str, ...] = SHIPPED_STAGES
-    ) -> None:
-        """Listen with the mean of what `stages` have learned, where the network is `deep`."""
+    def __init__(self, network: Stream | Deep, plan: config.Plan, places: Places) -> None:
         self.network = network
         self.plan = plan
         self.places = places
-        self.stages = stages
 
     @cached_property
     def store(self) -> soundstore.SoundStore:
@@ -125,13 +118,15 @@ class Hearing:
         path = voices.folder / f"told-{self.kept_as}.npz"
         if not path.exists():
             assert isinstance(self.network, Deep), "stream says nothing that others learn"
-            stage_taught.keep(path, told_by(self._learned(self.network), voices))
+            tuned = self._learned(self.network)
+            head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
+            data = unlabelled.embedded(voices, partial(stage_tune.centred, tuned.eval()))
+            stage_taught.keep(path, stage_taught.lesson(head, data, voices.store))
         return stage_taught.kept(path)
 
     def _learned(self, network: Deep) -> stage_tune.Tuned:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-        files = [file for stage in self.stages for file in tunings(self.plan, stage)]
-        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in files]))
+        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan)]))
         return tuned
 
     def _hear_encoded(self, network: Deep) -> None:
@@ -150,9 +145,7 @@ class Hearing:
     @property
     def kept_as(self) -> str:
         """Name of the sets that hold what the trunk makes of scenes."""
-        if not isinstance(self.network, Deep):
-            return self.plan.network
-        return "-".join((self.plan.network, *self.stages, str(self.plan.tunings)))
+        return f"{self.plan.network}-{self.plan.tunings}" if self.plan.tunings > 1 else self.plan.network
 
     @property
     def channels(self) -> int:
@@ -195,16 +188,9 @@ class Hearing:
         return speakerpast.Head(self.network.sound_summary, self.network.sound_head)
 
 
-def tunings(plan: config.Plan, stage: str) -> list[str]:
-    """Return the files of the encoders that a stage tunes, without their ending."""
-    return [stage, *(f"{stage}-{n}" for n in range(2, plan.tunings + 1))]
-
-
-def told_by(tuned: stage_tune.Tuned, voices: unlabelled.Unlabelled) -> stage_taught.Lesson:
-    """Return what a tuned encoder and its head hear in voices that nobody has labelled."""
-    head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
-    data = unlabelled.embedded(voices, partial(stage_tune.centred, tuned.eval()))
-    return stage_taught.lesson(head, data, voices.store)
+def tunings(plan: config.Plan) -> list[str]:
+    """Return the files of the encoders that are tuned, without their ending."""
+    return ["tune", *(f"tune-{n}" for n in range(2, plan.tunings + 1))]
 
 
 def mean_of(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

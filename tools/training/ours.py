@@ -1,10 +1,8 @@
 """The stages that train `deep` and `stream`; each leaves a file in the work folder that the next begins from.
 
-`deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), retune (the
-same anew, also on voices that nobody has labelled, of which the first says what it hears; the mean of both listens),
-words, joint, ship.
-`stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other clips, on
-windows as the live program masks them), words, joint, ship.
+`deep` comes first and has its sound from Whisper: tune (the encoder itself, gently, pooling and head), words, joint,
+ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against the mean of the speaker's other clips, on
+windows as the live program masks them, as much on voices that nobody has labelled), words, joint, ship.
 """
 
 import copy
@@ -41,17 +39,14 @@ from tools.training import (
     unlabelled,
     wordjoin,
 )
-from tools.training.hearing import SHIPPED_STAGES, Hearing, Places, learned, tunings
+from tools.training.hearing import Hearing, Places, learned, tunings
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
-    "deep": ("tune", "retune", "words", "joint", "ship"),
+    "deep": ("tune", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
 """A stage of `deep` that is asked for by name and ships nothing."""
-
-NEED_VOICES: Final = ("taught", "retune", MEASURE)
-"""Stages that learn from voices which nobody has labelled."""
 
 LIVE_SHARE: Final = 0.7
 """Share of windows in the stage `taught` that show nothing before the newest voice."""
@@ -63,24 +58,20 @@ JUDGED_PAIRS: Final = 120
 class Run:
     """One run of all stages."""
 
-    def __init__(self, plan: config.Plan, places: Places, stages: tuple[str, ...] = SHIPPED_STAGES) -> None:
-        """Begin a run; `deep` listens with the mean of what `stages` have learned."""
+    def __init__(self, plan: config.Plan, places: Places) -> None:
         self.plan = plan
         self.places = places
         # Every stage begins from the same fresh network, and fills in what the stages before it have learned.
         torch.manual_seed(plan.seed)
         self.network: Stream | Deep = {"stream": Stream, "deep": Deep}[plan.network](**plan.config)
-        self.heard = Hearing(self.network, plan, places, stages)
+        self.heard = Hearing(self.network, plan, places)
 
     def run(self, stage: str) -> None:
-        """Run one stage; NoVoicesError, before anything is done, where it needs unlabelled voices and has none."""
-        if stage in NEED_VOICES:
-            self.heard.voices_folder()
+        """Run one stage."""
         {
             "sound": self.sound,
             "taught": self.taught,
             "tune": self.tune,
-            "retune": self.retune,
             "words": self.words,
             "joint": self.joint,
             "ship": self.ship,
@@ -135,11 +126,15 @@ class Run:
         stage_sound.run("sound", self.listener(), self.windows(), self.store, plan.sound, work, plan.seed)
 
     def taught(self) -> None:
-        """Train it further with `deep` as its teacher, whose stage of tuning must lie in the work folder."""
+        """Train it further with `deep` as its teacher, whose stage of tuning must lie in the work folder.
+
+        Raises: NoVoicesError, before anything is done, where there are no voices that nobody has labelled.
+        """
+        self.heard.voices_folder()
         plan, work = self.plan, self.places.work
         listener = self.listener()
         listener.load_state_dict(self.learned("sound"))
-        deep = Run(config.read(self.places.deep), self.places, ("tune",))
+        deep = Run(config.read(self.places.deep), self.places)
         deep.heard.whisper(deep.deep)
         voices = deep.heard.voices(deep.deep)
         lesson = stage_taught.lesson(deep.heard.head(), deep.heard.embed(), self.store)
@@ -167,26 +162,13 @@ class Run:
 
     def tune(self) -> None:
         """Train the encoder of `deep`, its pooling and the head of its sound side."""
-        self._tuned("tune")
-
-    def retune(self) -> None:
-        """Train them anew from Whisper, also on what the networks of `tune` hear in voices that nobody has labelled."""
-        first = Run(self.plan, self.places, ("tune",))
-        first.heard.whisper(first.deep)
-        voices = first.heard.voices(first.deep)
-        self._tuned("retune", stage_tune.beside(voices, first.heard.told(voices).shares))
-
-    def _tuned(self, stage: str, beside: stage_tune.Beside | None = None) -> None:
         plan, work = self.plan, self.places.work
         targets = self.heard.whisper(self.deep)
         tuned = stage_tune.Tuned(self.deep.sound, self.deep.sound_pooling)
         fresh = copy.deepcopy(tuned.state_dict())
-        for n, file in enumerate(tunings(plan, stage)):
+        for n, file in enumerate(tunings(plan)):
             tuned.load_state_dict(fresh)
-            seed = plan.seed + n
-            stage_tune.run(
-                stage, tuned, targets, self.store, plan.favour, plan.tune, work, seed, file=file, beside=beside
-            )
+            stage_tune.run("tune", tuned, targets, self.store, plan.favour, plan.tune, work, plan.seed + n, file=file)
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""
@@ -275,7 +257,9 @@ class Run:
             pairs = {k: (stage_joint.all_logits(self.network, i), t) for k, (i, t) in self.pairs(split, table).items()}
             print(split, json.dumps(ship.pair_figures(calibration, pairs)))
             print(split, speakerpast.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
-        options = "--corpora DIR --vectors WHEEL --unlabelled DIR --work DIR"
+        taught = plan.network == "stream"
+        strangers = unlabelled.sources(places.work) if taught else {}
+        options = f"--corpora DIR --vectors WHEEL {'--unlabelled DIR ' if taught else ''}--work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
         folder = places.models / ship.VECTORS_NAME
         digest = ship.write_vectors(folder, self.texts, vectors[1:], scales[1:], command)
@@ -290,7 +274,7 @@ class Run:
             threshold=calibration.threshold,
             licence=f"{ship.LICENCE}: research and demonstration, non-commercial",
             command=command,
-            trained_on=ship.rows_used(self.store, self.texts, unlabelled.sources(places.work)),
+            trained_on=ship.rows_used(self.store, self.texts, strangers),
             figures={},
             vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
             adaptation=speakerpast.SHIPPED,

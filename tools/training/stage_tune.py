@@ -23,7 +23,6 @@ from streamer.network.sides import GRID
 from tools.training import attending, augment, company, encoded, loop, melstore, metrics, pictures, speakerpast
 from tools.training.soundstore import SoundStore
 from tools.training.stage_sound import allowed_cross_entropy
-from tools.training.unlabelled import Unlabelled
 
 SPEAKERS: Final = 12
 LONGEST_COLUMNS: Final = 160
@@ -36,10 +35,6 @@ ENCODER_SHARE: Final = 0.1
 """The encoder's rate beside that of what is new."""
 
 SMOOTHING: Final = 0.05
-
-BESIDE: Final = 48
-BESIDE_SPEAKERS: Final = 6
-"""Scenes that nobody has labelled in a batch, beside the others, and of how many voices."""
 
 FAITHFULNESS: Final = 1.0
 """What it counts to stay near Whisper's latents of the voice alone, against the labels."""
@@ -112,9 +107,9 @@ class Windows:
     """By copy: Whisper's latents of the same scenes without room and noise."""
     streams: speakerpast.Streams
 
-    def draw(self, size: int, n_speakers: int, rng: augment.Rng) -> Drawn:
-        """Return `size` scenes of a few speakers, each from one copy or another, cut where they are long."""
-        scenes = self.streams.company(size, n_speakers, rng)
+    def draw(self, size: int, rng: augment.Rng) -> Drawn:
+        """Return `size` scenes, each from one copy or another, cut where they are long."""
+        scenes = self.streams.company(size, SPEAKERS, rng)
         pieces, wanted = [], []
         for scene, copy in zip(scenes.tolist(), rng.integers(len(self.copies), size=size).tolist(), strict=True):
             n = self.copies[copy].columns(scene)
@@ -123,25 +118,6 @@ class Windows:
             pieces.append(self.copies[copy].cut(scene, first, last))
             wanted.append(self.targets[copy].scene(scene)[first // GRID : last // GRID])
         return Drawn(scenes, pieces, wanted)
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Scenes that nobody has labelled, learned from beside the others."""
-
-    windows: Windows
-    clip: NDArray[np.int64]
-    """(scenes,) -1: nobody speaks"""
-    shares: Tensor
-    """(clips, C) what is to be heard in each clip"""
-
-    def unlikeness(self, heard: list[Heard], drawn: Drawn, logits: Tensor) -> Tensor:
-        """Return what the answers (b, C) to drawn scenes cost, and how far their latents are from Whisper's."""
-        clip = self.clip[drawn.scenes]
-        voiced = torch.from_numpy(clip >= 0)
-        wanted = self.shares[clip[clip >= 0]]
-        named = -(wanted * torch.log_softmax(logits[voiced], dim=1)).sum(dim=1).mean()
-        return named + FAITHFULNESS * unfaithfulness(heard, drawn.wanted)
 
 
 @torch.inference_mode()
@@ -179,27 +155,6 @@ def judge(tuned: Tuned, store: SoundStore, work: Path) -> dict[str, float]:
     return figures
 
 
-def windows_of(
-    work: Path,
-    targets: tuple[encoded.EncodedScenes, ...],
-    store: SoundStore,
-    favour: dict[str, float],
-    without: tuple[str, ...] = (),
-) -> tuple[Windows, speakerpast.Embedded]:
-    """Return the source of batches from a folder of copies, and whose its scenes are; the embeddings are empty."""
-    copies = tuple(melstore.open_scenes(work, f"train-{copy}") for copy in range(len(targets)))
-    notes = copies[0].notes
-    empty = np.zeros((len(copies), len(notes), 1), np.float32)
-    data = speakerpast.Embedded(empty, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
-    return Windows(copies, targets, speakerpast.Streams(data, store.recordings, favour, without)), data
-
-
-def beside(voices: Unlabelled, shares: NDArray[np.float32]) -> Beside:
-    """Return the scenes of voices that nobody has labelled, with the shares (clips, C) of what is heard in them."""
-    windows, data = windows_of(voices.folder, voices.targets, voices.store, {})
-    return Beside(windows, data.clip, torch.from_numpy(shares))
-
-
 def run(  # noqa: PLR0913, PLR0917  everything a stage is
     name: str,
     tuned: Tuned,
@@ -211,32 +166,25 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
     seed: int,
     without: tuple[str, ...] = (),
     file: str | None = None,
-    beside: Beside | None = None,
 ) -> None:
     """Train encoder, pooling and head in place; nothing is learned from the corpora `without`.
 
     `targets` are Whisper's latents of each copy of the training scenes, without room and noise.
     """
-    windows, data = windows_of(work, targets, store, favour, without)
-    size = schedule.batch
+    copies = tuple(melstore.open_scenes(work, f"train-{copy}") for copy in range(len(targets)))
+    notes = copies[0].notes
+    empty = np.zeros((len(copies), len(notes), 1), np.float32)
+    data = speakerpast.Embedded(empty, notes["clip"].astype(np.int64), notes["label"].astype(np.int64))
+    windows = Windows(copies, targets, speakerpast.Streams(data, store.recordings, favour, without))
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         del step
-        drawn = windows.draw(size, SPEAKERS, rng)
+        drawn = windows.draw(schedule.batch, rng)
         heard = list(tuned.hear(drawn.pieces))
-        x, others = tuned.pool(heard), company.drawn(size, rng, SPEAKERS)
-        label, allowed = (torch.from_numpy(y[drawn.scenes]) for y in (data.label, windows.streams.allowed))
-        more: Tensor | float = 0.0
-        if beside is None:
-            logits = tuned(x, others)
-        else:
-            strange = beside.windows.draw(BESIDE, BESIDE_SPEAKERS, rng)
-            heard_beside = list(tuned.hear(strange.pieces))
-            others = company.apart((others, company.drawn(BESIDE, rng, BESIDE_SPEAKERS)))
-            logits = tuned(torch.cat((x, tuned.pool(heard_beside))), others)
-            more = beside.unlikeness(heard_beside, strange, logits[size:])
-        named = allowed_cross_entropy(logits[:size], label, allowed, SMOOTHING)
-        return named + FAITHFULNESS * unfaithfulness(heard, drawn.wanted) + more
+        logits = tuned(tuned.pool(heard), company.drawn(schedule.batch, rng, SPEAKERS))
+        label, allowed = (torch.from_numpy(x[drawn.scenes]) for x in (data.label, windows.streams.allowed))
+        named = allowed_cross_entropy(logits, label, allowed, SMOOTHING)
+        return named + FAITHFULNESS * unfaithfulness(heard, drawn.wanted)
 
     groups: list[dict[str, object]] = [
         {"params": list(tuned.sound.parameters()), "lr": schedule.rate * ENCODER_SHARE, "weight_decay": 0.0},
