@@ -47,9 +47,9 @@ class Spelling:
         # A piece that no word of the table holds is as telling as one that a single word holds.
         square = self._worth[places].sum() + self._worth[-1] * (len(pieces) - len(places))
         likeness /= self._lengths * np.sqrt(max(float(square), 1e-6))
-        best = np.argsort(-likeness, kind="stable")[:N_ALIKE]
-        best = best[likeness[best] > LEAST_LIKENESS]
-        return best, likeness[best] / likeness[best].sum() if len(best) else likeness[best]
+        near = np.flatnonzero(likeness > LEAST_LIKENESS)
+        best = near[np.argsort(-likeness[near], kind="stable")[:N_ALIKE]]
+        return best, likeness[best] / max(float(likeness[best].sum()), LEAST_LIKENESS)
 
 
 def _pieces(word: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Voices that nobody has labelled: `deep` says what it hears in them, and is then tuned anew on that as well.
+"""Voices that nobody has labelled: `deep` says what it hears in them, and `stream` learns from that.
 
 A folder of sound files, those of one source in one folder (`tools/unpack_talkies.py` makes one). Their store, their
 scenes and what Whisper makes of them lie in a folder of their own in the work folder, and are made by the functions
