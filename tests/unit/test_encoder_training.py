@@ -113,6 +113,7 @@ def test_a_still_scene_is_the_scene_before_room_noise_and_microphone(tmp_path: P
 def test_what_ships_is_the_mean_of_all_tunings_and_is_kept_apart_from_the_first() -> None:
     plan = config.read(Path(__file__).parents[2] / "tools" / "configs" / "deep.toml")
     assert hearing.tunings(plan) == ["tune", "tune-2"]
+    assert hearing.tunings(plan, "tune-without-nemo") == ["tune-without-nemo", "tune-without-nemo-2"]
     states = [
         {"w": torch.tensor([1.0, 4.0]), "n": torch.tensor(3)},
         {"w": torch.tensor([2.0, 0.0]), "n": torch.tensor(3)},

@@ -19,10 +19,8 @@ def without(plan: config.Plan, places: Places, group: list[str]) -> dict[str, di
     torch.manual_seed(plan.seed)
     network = Deep(**plan.config)
     heard = Hearing(network, plan, places)
-    targets = heard.whisper(network)
-    store, name = heard.store, "-without-" + "-".join(group)
-    tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-    stage_tune.run(f"tune{name}", tuned, targets, store, plan.favour, plan.apart, places.work, plan.seed, tuple(group))
+    store, name = heard.store, "tune-without-" + "-".join(group)
+    tuned = heard.tune(network, plan.apart, name, tuple(group))
     head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
 
     def embedded(name: str, *, met: bool) -> speakerpast.Embedded:
@@ -54,8 +52,8 @@ def measure(plan: config.Plan, places: Places) -> None:
         done = ", ".join(" with ".join(each) for each in plan.left_out[:at])
         n, of = (schedule.epochs * schedule.steps for schedule in (plan.apart, plan.tune))
         note = (
-            f"Encoder, pooling and head trained anew without each ({done}), once, for {n} batches; what ships is "
-            f"the mean of {plan.tunings} tunings of {of:,} each."
+            f"Encoder, pooling and head trained anew without each ({done}), for {n} batches in place of the {of:,} of "
+            f"what ships; mean of {plan.tunings} tunings, as it is."
         )
         document = {"left out": found, "note": note, "partial": at < len(plan.left_out)}
         path.write_text(json.dumps(document, indent=1))

@@ -1,5 +1,6 @@
 """The frozen sound side of a network in training: what its trunk and its pooling make of every scene, kept on disk."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Final
 import numpy as np
 import torch
 
+from streamer.network import encoder
 from streamer.network.deep import Deep
 from streamer.network.stream import Stream
 from tools.training import (
     config,
     encoded,
+    loop,
     melstore,
     pictures,
     soundstore,
@@ -24,8 +27,8 @@ from tools.training import (
     unlabelled,
 )
 
-WHISPER: Final = "whisper"
-"""Name of the sets that hold what the encoder made of scenes before it was tuned."""
+TUNE: Final = "tune"
+"""The stage that tunes the encoder of `deep`."""
 
 NOISES: Final = (("clean", 0.0), ("white", 10.0), ("babble", 10.0))
 
@@ -78,15 +81,35 @@ class Hearing:
         """Fill in the encoder as Whisper has it, and return what it makes of the training voices without the noise."""
         plan, places = self.plan, self.places
         melstore.build(places.corpora, places.work, max(plan.copies, plan.trunk_copies), plan.seed, places.workers)
-        network.sound.encoder.load_state_dict(teacher.encoder(places.teacher).state_dict())
+        n_blocks = len(network.sound.encoder.blocks)
+        network.sound.encoder.load_state_dict(teacher.encoder(places.teacher, n_blocks).state_dict())
         names = [melstore.still_name(copy) for copy in range(plan.trunk_copies)]
         # A target that is off by a thousandth of its size is as good a target, and made in half the time.
-        melstore.build_encoded(network.sound.encoder, places.work, WHISPER, names, exact=False)
-        found = [encoded.open_scenes(places.work, WHISPER, name, self.channels) for name in names]
+        melstore.build_encoded(network.sound.encoder, places.work, self.whisper_name, names, exact=False)
+        found = [encoded.open_scenes(places.work, self.whisper_name, name, self.channels) for name in names]
         centre, spread = encoded.statistics(found[0])
         network.sound.centre.copy_(torch.from_numpy(centre)[:, None])
         network.sound.spread.copy_(torch.from_numpy(spread)[:, None])
         return tuple(encoded.EncodedScenes(scenes.latents, scenes.notes, centre, spread) for scenes in found)
+
+    def tune(
+        self, network: Deep, schedule: loop.Schedule, stage: str = TUNE, without: tuple[str, ...] = ()
+    ) -> stage_tune.Tuned:
+        """Train encoder, pooling and head of `deep` as often as the plan says, and fill in the mean.
+
+        Each time begins from Whisper's weights. Nothing is learned from the corpora `without`.
+        """
+        plan, work = self.plan, self.places.work
+        targets = self.whisper(network)
+        tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
+        fresh = copy.deepcopy(tuned.state_dict())
+        files = tunings(plan, stage)
+        for n, file in enumerate(files):
+            tuned.load_state_dict(fresh)
+            seed = plan.seed + n
+            stage_tune.run(stage, tuned, targets, self.store, plan.favour, schedule, work, seed, without, file)
+        tuned.load_state_dict(mean_of([learned(work, file) for file in files]))
+        return tuned
 
     def voices(self, network: Deep) -> unlabelled.Unlabelled:
         """Return the voices that nobody has labelled; the encoder must be as `whisper` leaves it.
@@ -95,12 +118,11 @@ class Hearing:
         """
         plan, places = self.plan, self.places
         folder = unlabelled.build(self.voices_folder(), places.work, plan.seed, places.workers)
-        names = [melstore.still_name(copy) for copy in range(unlabelled.N_COPIES)]
-        melstore.build_encoded(network.sound.encoder, folder, WHISPER, names, exact=False)
+        recorded = melstore.still_name(0)
+        melstore.build_encoded(network.sound.encoder, folder, self.whisper_name, [recorded], exact=False)
+        heard = encoded.open_scenes(folder, self.whisper_name, recorded, self.channels)
         centre, spread = (x.numpy()[:, 0] for x in (network.sound.centre, network.sound.spread))
-        found = [encoded.open_scenes(folder, WHISPER, name, self.channels) for name in names]
-        targets = tuple(encoded.EncodedScenes(scenes.latents, scenes.notes, centre, spread) for scenes in found)
-        return unlabelled.opened(folder, targets, plan.seed)
+        return unlabelled.opened(folder, encoded.EncodedScenes(heard.latents, heard.notes, centre, spread), plan.seed)
 
     def voices_folder(self) -> Path:
         """Return the folder of voices that nobody has labelled.
@@ -148,6 +170,11 @@ class Hearing:
         return f"{self.plan.network}-{self.plan.tunings}" if self.plan.tunings > 1 else self.plan.network
 
     @property
+    def whisper_name(self) -> str:
+        """Name of the sets that hold what the encoder made of scenes before it was tuned."""
+        return f"whisper-{self.channels // encoder.WIDTH}"
+
+    @property
     def channels(self) -> int:
         """Channels of the trunk."""
         return self.network.sound.channels
@@ -188,9 +215,9 @@ class Hearing:
         return speakerpast.Head(self.network.sound_summary, self.network.sound_head)
 
 
-def tunings(plan: config.Plan) -> list[str]:
+def tunings(plan: config.Plan, stage: str = TUNE) -> list[str]:
     """Return the files of the encoders that are tuned, without their ending."""
-    return ["tune", *(f"tune-{n}" for n in range(2, plan.tunings + 1))]
+    return [stage, *(f"{stage}-{n}" for n in range(2, plan.tunings + 1))]
 
 
 def mean_of(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -5,7 +5,6 @@ ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against t
 windows as the live program masks them, as much on voices that nobody has labelled), words, joint, ship.
 """
 
-import copy
 import json
 from functools import cached_property
 from typing import Final
@@ -32,14 +31,13 @@ from tools.training import (
     stage_joint,
     stage_sound,
     stage_taught,
-    stage_tune,
     stage_words,
     teacher,
     textdata,
     unlabelled,
     wordjoin,
 )
-from tools.training.hearing import Hearing, Places, learned, tunings
+from tools.training.hearing import Hearing, Places, learned
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
@@ -162,13 +160,7 @@ class Run:
 
     def tune(self) -> None:
         """Train the encoder of `deep`, its pooling and the head of its sound side."""
-        plan, work = self.plan, self.places.work
-        targets = self.heard.whisper(self.deep)
-        tuned = stage_tune.Tuned(self.deep.sound, self.deep.sound_pooling)
-        fresh = copy.deepcopy(tuned.state_dict())
-        for n, file in enumerate(tunings(plan)):
-            tuned.load_state_dict(fresh)
-            stage_tune.run("tune", tuned, targets, self.store, plan.favour, plan.tune, work, plan.seed + n, file=file)
+        self.heard.tune(self.deep, self.plan.tune)
 
     def words(self) -> None:
         """Train the word halves of both networks and their table."""

@@ -1,7 +1,7 @@
-"""The teacher: stem and first two blocks of the Whisper tiny.en encoder (MIT), from CTranslate2 weights.
+"""The teacher: stem and first blocks of the Whisper tiny.en encoder (MIT), from CTranslate2 weights.
 
 Its early frames know the voice well (the last layer serves recognition and forgets it); `stream` is taught to
-mimic 96 principal components of them. Used in training only.
+mimic 96 principal components of those of blocks 1 and 2. Used in training only.
 """
 
 import struct
@@ -89,7 +89,7 @@ _NAMES = {
 }
 
 
-def encoder(path: Path, n_blocks: int = N_BLOCKS) -> Encoder:
+def encoder(path: Path, n_blocks: int) -> Encoder:
     """Return the encoder of `deep` with Whisper's weights from a CTranslate2 `model.bin`."""
     weights = read_ctranslate2(path)
     state = {f"{conv}.{part}": weights[f"{conv}/{part}"] for conv in ("conv1", "conv2") for part in ("weight", "bias")}
@@ -102,9 +102,10 @@ def encoder(path: Path, n_blocks: int = N_BLOCKS) -> Encoder:
 
 
 class EarlyEncoder:
-    """Mel columns to the frames after blocks 1 and 2, side by side."""
+    """Sound to the frames after each of the first blocks, side by side."""
 
-    def __init__(self, weights: dict[str, NDArray[np.float32]]) -> None:
+    def __init__(self, weights: dict[str, NDArray[np.float32]], n_blocks: int = N_BLOCKS) -> None:
+        self._n_blocks = n_blocks
         self._w = {name: torch.from_numpy(value.copy()) for name, value in weights.items()}
         self._mel = FeatureExtractor(feature_size=80, sampling_rate=16_000, hop_length=160, chunk_length=30, n_fft=400)
 
@@ -124,7 +125,7 @@ class EarlyEncoder:
 
     @torch.inference_mode()
     def frames(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (n, 768), one frame per 20 ms of `sound` (8 kHz)."""
+        """Return (n, 384 a block), one frame per 20 ms of `sound` (8 kHz)."""
         full = soxr.resample(sound, contract.PICTURE_RATE_HZ, 16_000)
         mel = torch.from_numpy(np.asarray(self._mel(np.asarray(full, np.float32)), np.float32))  # (80, 2n)
         x = functional.conv1d(mel[None], self._w["conv1/weight"], self._w["conv1/bias"], padding=1)
@@ -132,7 +133,7 @@ class EarlyEncoder:
         x = functional.gelu(x)[0].T  # (n, 384)
         x = x + self._w["position_encodings/encodings"][: len(x)]
         blocks = []
-        for i in range(N_BLOCKS):
+        for i in range(self._n_blocks):
             x = self._block(x, f"layer_{i}")
             blocks.append(x)
         n_frames = len(sound) // FRAME_SAMPLES

@@ -45,11 +45,10 @@ class NoVoicesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
-    """The clips, and what Whisper makes of each copy without room and noise."""
+    """The clips, and the folder of everything that is made of them."""
 
     store: soundstore.SoundStore
     folder: Path
-    targets: tuple[encoded.EncodedScenes, ...]
 
 
 def clips(root: Path) -> Iterator[corpora.Clip]:
@@ -80,15 +79,15 @@ def build(root: Path, work: Path, seed: int, workers: int) -> Path:
     return folder
 
 
-def opened(folder: Path, targets: tuple[encoded.EncodedScenes, ...], seed: int) -> Unlabelled:
-    """Return the clips of a folder that is whole; `targets` are Whisper's latents of each copy."""
+def opened(folder: Path, heard: encoded.EncodedScenes, seed: int) -> Unlabelled:
+    """Return the clips of a folder that is whole; `heard` are Whisper's latents of them as recorded."""
     store = soundstore.load(folder, folder)
     path = folder / "voices.npy"
     if not path.exists():
-        np.save(path, voices(targets[0], store.recordings, seed))
+        np.save(path, voices(heard, store.recordings, seed))
     named = zip(store.recordings, np.load(path).tolist(), strict=True)
     recordings = tuple(replace(r, speaker=f"{r.corpus}/{voice}") for r, voice in named)
-    return Unlabelled(soundstore.SoundStore(store.samples, recordings), folder, targets)
+    return Unlabelled(soundstore.SoundStore(store.samples, recordings), folder)
 
 
 def frames(
