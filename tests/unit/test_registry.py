@@ -56,7 +56,7 @@ def test_a_card_that_does_not_fit_its_network_is_refused() -> None:
 
 
 def test_deep_hears_as_many_columns_as_its_config_says() -> None:
-    assert registry.inputs_of(registry.create("deep", {}))["columns"] == (300,)
+    assert registry.inputs_of(registry.create("deep", {}))["columns"] == (248,)
     shapes = registry.inputs_of(registry.create("deep", {"n_columns": 200}))
     assert (shapes["columns"], shapes["mels"]) == ((200,), (80, 400))
 

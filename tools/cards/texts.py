@@ -11,7 +11,7 @@ INTRODUCTIONS: Final = {
     ),
     "deep": (
         "The large network. Hears up to {seconds:g} s of sound as 80 mel bands (filled up to 4 kHz) through the "
-        "first layers and the first two blocks of the encoder of Whisper tiny.en (OpenAI, MIT), tuned on the voices "
+        "first layers and the first three blocks of the encoder of Whisper tiny.en (OpenAI, MIT), tuned on the voices "
         "below, and reads up to 40 English words with their times. Computed only where somebody speaks."
     ),
 }  # fmt: skip
