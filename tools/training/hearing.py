@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import torch
 
-from streamer.network import encoder
 from streamer.network.deep import Deep
 from streamer.network.stream import Stream
 from tools.training import (
@@ -103,13 +102,11 @@ class Hearing:
         targets = self.whisper(network)
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
         fresh = copy.deepcopy(tuned.state_dict())
-        files = tunings(plan, stage)
-        for n, file in enumerate(files):
+        for n, file in enumerate(tunings(plan, stage)):
             tuned.load_state_dict(fresh)
             seed = plan.seed + n
             stage_tune.run(stage, tuned, targets, self.store, plan.favour, schedule, work, seed, without, file)
-        tuned.load_state_dict(mean_of([learned(work, file) for file in files]))
-        return tuned
+        return self._learned(network, stage)
 
     def voices(self, network: Deep) -> unlabelled.Unlabelled:
         """Return the voices that nobody has labelled; the encoder must be as `whisper` leaves it.
@@ -146,9 +143,9 @@ class Hearing:
             stage_taught.keep(path, stage_taught.lesson(head, data, voices.store))
         return stage_taught.kept(path)
 
-    def _learned(self, network: Deep) -> stage_tune.Tuned:
+    def _learned(self, network: Deep, stage: str = TUNE) -> stage_tune.Tuned:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan)]))
+        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan, stage)]))
         return tuned
 
     def _hear_encoded(self, network: Deep) -> None:
@@ -172,7 +169,7 @@ class Hearing:
     @property
     def whisper_name(self) -> str:
         """Name of the sets that hold what the encoder made of scenes before it was tuned."""
-        return f"whisper-{self.channels // encoder.WIDTH}"
+        return f"whisper-{self.channels}"
 
     @property
     def channels(self) -> int:
