@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "taught", "tune", "apart", "words", "joint")
+STAGES = ("sound", "taught", "tune", "trunk", "apart", "words", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,13 @@ class Plan:
     tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """Of `deep` alone."""
     tunings: int = 1
-    """How often, from the same start on other batches; what ships is the mean of their weights."""
+    """How often its last training of sound is done, from the same start on other batches; the mean of weights ships."""
     left_out: list[list[str]] = field(default_factory=list)
-    """Groups of corpora without which `deep` is trained anew, to see how far it goes on what it never met."""
+    """Groups of corpora without which it is trained anew, to see how far it goes on what it never met."""
     apart: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
-    """How long its encoder is tuned then."""
+    """How long its encoder is tuned then, or the pupil taught."""
+    trunk: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """How long the trunk of such a pupil mimics Whisper before."""
     favour: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     """Arguments of the network."""

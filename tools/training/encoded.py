@@ -102,6 +102,14 @@ def write(items: Iterable[Item], name: str, folder: Path) -> None:
     np.save(folder / f"{name}.npy", np.array(notes, NOTE))
 
 
+def gathered(items: Iterable[Item]) -> EncodedScenes:
+    """Return what a trunk made of scenes, in memory."""
+    latents, clips, labels = zip(*items, strict=True)
+    lengths = np.array([len(x) for x in latents])
+    rows = zip(np.cumsum(lengths) - lengths, lengths, clips, labels, strict=True)
+    return EncodedScenes(np.concatenate(latents), np.array(list(rows), NOTE))
+
+
 def shown(note: np.void, rng: augment.Rng, *, whole: bool) -> tuple[int, int]:
     """Return the columns of a scene between which a window shows it."""
     step = contract.LIVE_STEP_SAMPLES
@@ -142,15 +150,15 @@ def hear(trunk: SoundTrunk, scenes: pictures.Scenes, seed: list[int], *, whole: 
             yield found[i], int(scenes.notes[at]["clip"]), int(scenes.notes[at]["label"])
 
 
-def build_stream(trunk: SoundTrunk, folder: Path, n_copies: int, seed: int) -> None:
-    """Write whatever is missing of the sets of `stream`, whose pictures are there."""
+def build_stream(trunk: SoundTrunk, folder: Path, network: str, n_copies: int, seed: int) -> None:
+    """Write whatever is missing of the sets of a `stream`, whose pictures are there."""
     names = [f"train-{copy}" for copy in range(n_copies)]
     names += [pictures.held_out_name(split, *noise) for split, noise in pictures.HELD_OUT]
     for at, name in enumerate(names):
-        if not (folder / f"{name_of('stream', name)}.npy").exists():
+        if not (folder / f"{name_of(network, name)}.npy").exists():
             whole = at == 0 or at >= n_copies
             items = hear(trunk, pictures.open_scenes(folder, name), [seed, at], whole=whole)
-            write(items, name_of("stream", name), folder)
+            write(items, name_of(network, name), folder)
 
 
 def name_of(network: str, name: str) -> str:

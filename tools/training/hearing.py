@@ -71,10 +71,11 @@ class Hearing:
             self._hear_encoded(self.network)
             return
         pupil = stage_taught.Pupil(stage_sound.Listener(self.network))
-        pupil.load_state_dict(learned(self.places.work, "taught"))
+        taught = [learned(self.places.work, file) for file in tunings(self.plan, stage_taught.STAGE)]
+        pupil.load_state_dict(mean_of(taught))
         self.network.eval()
         self.network.centre.copy_(pupil.centre)
-        encoded.build_stream(self.network.sound, self.places.work, self.plan.copies, self.plan.seed)
+        encoded.build_stream(self.network.sound, self.places.work, self.kept_as, self.plan.copies, self.plan.seed)
 
     def whisper(self, network: Deep) -> tuple[encoded.EncodedScenes, ...]:
         """Fill in the encoder as Whisper has it, and return what it makes of the training voices without the noise."""
@@ -213,7 +214,7 @@ class Hearing:
 
 
 def tunings(plan: config.Plan, stage: str = TUNE) -> list[str]:
-    """Return the files of the encoders that are tuned, without their ending."""
+    """Return the files of the encoders that are tuned, or of the pupils that are taught, without their ending."""
     return [stage, *(f"{stage}-{n}" for n in range(2, plan.tunings + 1))]
 
 

@@ -31,6 +31,11 @@ class Schedule:
     cool_down: int = 0
     """Last epochs, over which the rate falls to nothing in a straight line besides."""
 
+    @property
+    def batches(self) -> int:
+        """How many batches it takes in all."""
+        return self.epochs * self.steps
+
     def progress(self, step: int) -> float:
         """Return how far along the horizon a step is, 0 to 1."""
         return step / ((self.horizon or self.epochs) * self.steps)

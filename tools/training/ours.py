@@ -5,6 +5,7 @@ ship. `stream`: sound (taught by Whisper's frames), taught (by `deep`, against t
 windows as the live program masks them, as much on voices that nobody has labelled), words, joint, ship.
 """
 
+import copy
 import json
 from functools import cached_property
 from typing import Final
@@ -19,35 +20,31 @@ from streamer.network.sides import HEADS
 from streamer.network.stream import Stream
 from tools.training import (
     apart,
+    apart_taught,
     config,
     corpora,
     halves,
+    lessons,
     metrics,
-    pictures,
     ship,
-    sounddata,
     soundstore,
     speakerpast,
     stage_joint,
     stage_sound,
     stage_taught,
     stage_words,
-    teacher,
     textdata,
     unlabelled,
     wordjoin,
 )
-from tools.training.hearing import Hearing, Places, learned
+from tools.training.hearing import Hearing, Places, learned, tunings
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
     "deep": ("tune", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
-"""A stage of `deep` that is asked for by name and ships nothing."""
-
-LIVE_SHARE: Final = 0.7
-"""Share of windows in the stage `taught` that show nothing before the newest voice."""
+"""A stage of both that is asked for by name and ships nothing; of `stream`, after that of `deep`."""
 
 JUDGED_PAIRS: Final = 120
 """Held-out clips per corpus that are paired with lines."""
@@ -94,25 +91,6 @@ class Run:
         """Return the name of a stage that both networks have, by network."""
         return f"{stage}-{self.plan.network}"
 
-    def windows(self, live_share: float = 0.0) -> sounddata.SoundWindows:
-        """Return the source of sound batches; makes the scenes where they are missing.
-
-        `live_share` of the windows show nothing before the newest voice, as the live program masks it.
-        """
-        plan, places = self.plan, self.places
-        targets = teacher.load(self.store, places.teacher, places.work)
-        pictures.build_all(places.corpora, places.work, plan.trunk_copies, plan.seed, places.workers)
-        receptive = self.network.receptive_columns
-        return sounddata.SoundWindows(
-            self.store,
-            places.work,
-            plan.trunk_copies,
-            targets,
-            receptive,
-            plan.favour,
-            live_share=live_share,
-        )
-
     def listener(self) -> stage_sound.Listener:
         """Return the sound half of `stream`."""
         assert isinstance(self.network, Stream), "deep has no stage of sound"
@@ -121,7 +99,8 @@ class Run:
     def sound(self) -> None:
         """Train the trunk of `stream` with Whisper's frames as its teacher."""
         plan, work = self.plan, self.places.work
-        stage_sound.run("sound", self.listener(), self.windows(), self.store, plan.sound, work, plan.seed)
+        windows = lessons.labelled(plan, self.places, self.store, self.network.receptive_columns)
+        stage_sound.run("sound", self.listener(), windows, self.store, plan.sound, work, plan.seed)
 
     def taught(self) -> None:
         """Train it further with `deep` as its teacher, whose stage of tuning must lie in the work folder.
@@ -136,21 +115,18 @@ class Run:
         deep.heard.whisper(deep.deep)
         voices = deep.heard.voices(deep.deep)
         lesson = stage_taught.lesson(deep.heard.head(), deep.heard.embed(), self.store)
-        windows = self.windows(LIVE_SHARE)
-        beside = sounddata.SoundWindows(
-            voices.store,
-            voices.folder,
-            unlabelled.N_COPIES,
-            unlabelled.frames(voices, work, self.places.teacher, plan.seed, self.places.workers),
-            self.network.receptive_columns,
-            {},
-            live_share=LIVE_SHARE,
-        )
+        columns = self.network.receptive_columns
+        windows = lessons.labelled(plan, self.places, self.store, columns, lessons.LIVE_SHARE)
+        beside = lessons.unnamed(plan, self.places, voices, columns)
         materials = (
             stage_taught.Material(windows, lesson, labelled=True),
             stage_taught.Material(beside, deep.heard.told(voices), labelled=False),
         )
-        stage_taught.run(listener, materials, self.store, plan.taught, work, plan.seed)
+        pupil = stage_taught.Pupil(listener)
+        fresh = copy.deepcopy(pupil.state_dict())
+        for n, file in enumerate(tunings(plan, stage_taught.STAGE)):
+            pupil.load_state_dict(fresh)
+            stage_taught.run(pupil, materials, self.store, plan.taught, work, plan.seed + n, file)
 
     @property
     def deep(self) -> Deep:
@@ -167,8 +143,9 @@ class Run:
         wordjoin.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
 
     def left_out(self) -> None:
-        """Measure `deep` on corpora that it never met."""
-        apart.measure(self.plan, self.places)
+        """Measure the network on corpora that it never met."""
+        of = {"deep": apart.AS_DEEP, "stream": apart_taught.AS_STREAM}[self.plan.network]
+        apart.measure(of, self.plan, self.places)
 
     def halves(self) -> tuple[stage_words.Reader, NDArray[np.int8], NDArray[np.float32]]:
         """Fill in both halves; return the reader on the quantised table, and that table with its scales."""
@@ -200,7 +177,7 @@ class Run:
         reader, vectors, scales = self.halves()
         table = vectors * scales[:, None]
         self.believe(reader)
-        copies = tuple(self.heard.scenes(f"train-{copy}") for copy in range(plan.copies))
+        copies = tuple(self.heard.scenes(f"train-{n}") for n in range(plan.copies))
         streams = speakerpast.Streams(data, self.store.recordings, plan.favour)
         matchmaker = stage_joint.Matchmaker(stage_joint.Heard(copies, data, streams), self.texts, table)
         valid = self.pairs("valid", table)

@@ -88,7 +88,9 @@ class SoundWindows:
         empty_share: float = 0.05,
         clean_share: float = 0.15,
         live_share: float = 0.0,
+        without: tuple[str, ...] = (),
     ) -> None:
+        """Draw from all scenes but those of the corpora `without`."""
         self._copies = [pictures.open_scenes(folder, f"train-{copy}") for copy in range(n_copies)]
         self._targets, self._offsets = teacher
         self._receptive = receptive_columns
@@ -96,7 +98,9 @@ class SoundWindows:
         clips = self._copies[0].notes["clip"]
         voiced = clips >= 0
         weights = clip_weights(store.recordings, favour)
-        self._weights = np.where(voiced, weights[clips] * (1.0 - empty_share), empty_share / np.sum(~voiced))
+        weights[[r.corpus in without for r in store.recordings]] = 0.0
+        weights *= (1.0 - empty_share) / weights.sum()
+        self._weights = np.where(voiced, weights[clips], empty_share / np.sum(~voiced))
         self._weights /= self._weights.sum()
         names = [store.recordings[c].corpus + "/" + store.recordings[c].speaker if c >= 0 else "" for c in clips]
         self._speaker = np.unique(names, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Stage 1: the sound trunk learns emotions and, beside them, to mimic the teacher's frames."""
+"""Stage 1: the sound trunk learns emotions and, beside them, to mimic the teacher's frames; or these alone."""
 
 from pathlib import Path
 
@@ -119,4 +119,21 @@ def run(  # noqa: PLR0913, PLR0917  everything a stage is
         return named + float(weight) * mimic_loss(said.float(), batch.target, batch.taught)
 
     best = loop.train(stage, listener, schedule, loss, lambda m: judge(m, store, work), work, seed)  # type: ignore[arg-type]
+    listener.load_state_dict(best.state_dict())
+
+
+def imitate(
+    stage: str, listener: Listener, windows: sounddata.SoundWindows, schedule: loop.Schedule, work: Path, seed: int
+) -> None:
+    """Train the trunk in place to mimic the teacher's frames and nothing else: no label is needed, and none is read."""
+
+    def loss(rng: np.random.Generator, step: int) -> Tensor:
+        del step
+        batch = windows.batch(schedule.batch, int(rng.choice(WIDTHS[:3], p=[0.45, 0.35, 0.2])), rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            f, _ = listener.sound(batch.picture, batch.columns)
+            said = listener.mimic(f).transpose(1, 2)
+        return mimic_loss(said.float(), batch.target, batch.taught)
+
+    best = loop.train(stage, listener, schedule, loss, lambda _: {}, work, seed)
     listener.load_state_dict(best.state_dict())

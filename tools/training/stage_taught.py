@@ -19,6 +19,8 @@ from torch.nn import functional
 from tools.training import company, loop, metrics, pictures, sounddata, speakerpast, stage_sound
 from tools.training.soundstore import SoundStore
 
+STAGE: Final = "taught"
+
 SPEAKERS: Final = 8
 """Speakers in a batch, each with as many clips as fill it."""
 
@@ -175,16 +177,17 @@ class Course:
         return (echo[voiced] - self._summary[which][batch.clip[voiced]]).square().mean(dim=1)
 
 
-def run(
-    listener: stage_sound.Listener,
+def run(  # noqa: PLR0913, PLR0917  everything a stage is
+    pupil: Pupil,
     materials: tuple[Material, ...],
     store: SoundStore,
     schedule: loop.Schedule,
     work: Path,
     seed: int,
+    file: str | None = None,
 ) -> None:
     """Train the sound half of the network in place, on as much of one material as of another."""
-    pupil, course, n = Pupil(listener), Course(materials), len(materials)
+    listener, course, n = pupil.listener, Course(materials), len(materials)
     size, speakers = schedule.batch // n, SPEAKERS // n
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
@@ -203,5 +206,5 @@ def run(
         total: Tensor = named + ECHO_WEIGHT * unlike + MIMIC_WEIGHT * mimicked
         return total
 
-    best = loop.train("taught", pupil, schedule, loss, lambda m: judge(m, store, work), work, seed)  # type: ignore[arg-type]
+    best = loop.train(STAGE, pupil, schedule, loss, lambda m: judge(m, store, work), work, seed, file=file)  # type: ignore[arg-type]
     pupil.load_state_dict(best.state_dict())
