@@ -14,11 +14,11 @@ NONE = contract.N_EMOTIONS
 class MoodRules:
     """How quickly the mood follows, and when a label is entered and left."""
 
-    rise_s: float = 0.3
+    rise_s: float = 0.1
     """Time constant with which a share rises."""
     fall_s: float = 1.0
     """Time constant with which a share falls: evidence comes faster than it fades."""
-    enter: float = 0.7
+    enter: float = 0.82
     """Smoothed share, among the six and "none", from which an emotion may become the label."""
     exit: float = 0.4
     """Smoothed share under which the label is left."""

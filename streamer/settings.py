@@ -97,11 +97,11 @@ class Model(Section):
 class Mood(Section):
     """How estimates are smoothed into the mood that is shown."""
 
-    rise_s: float = Field(0.3, ge=0, le=60)
+    rise_s: float = Field(0.1, ge=0, le=60)
     """Time constant with which a probability rises."""
     fall_s: float = Field(1.0, ge=0, le=60)
     """Time constant with which a probability falls."""
-    enter: Share = 0.7
+    enter: Share = 0.82
     """Smoothed share, among the six and "none", from which an emotion may be named."""
     exit: Share = 0.4
     """Smoothed share under which it is no longer named."""

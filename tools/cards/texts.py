@@ -55,7 +55,7 @@ LANGUAGES: Final = {
 
 HOW: Final = (
     "Measured by `emostream evaluate` (docs/evaluate.md says what every name means) on speakers and lines of the "
-    "test splits, which nothing was trained or fitted on (two choices were made after a look at test figures: see "
+    "test splits, which nothing was trained or fitted on (three choices were made after a look at test figures: see "
     "[EXPERIMENTS.md](../EXPERIMENTS.md)). UAR: mean recall of those of the six emotions that a "
     "corpus has, the answer being the likeliest of all six (own: of those that it has); chance is 0.167. Intervals "
     "are bootstrap, 95 %, over whole speakers; `*` marks those over clips, where a corpus has one test speaker. ECE "

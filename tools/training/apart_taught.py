@@ -110,8 +110,8 @@ def stream_without(plan: config.Plan, places: Places, group: tuple[str, ...]) ->
 def _note(plan: config.Plan) -> str:
     n, of, trunk = plan.apart.batches, plan.taught.batches, plan.trunk.batches
     return (
-        f"Taught for {n:,} batches, once, in place of {plan.tunings} times {of:,} as what ships, by a deep that did "
-        f"not meet it, from a trunk that met no corpus: it mimicked Whisper for {trunk:,} batches on voices of games."
+        f"Taught for {n:,} batches in place of the {of:,} of what ships, by a deep that did not meet it either, from a "
+        f"trunk that met no corpus: it mimicked Whisper for {trunk:,} batches on voices of games."
     )
 
 
