@@ -8,6 +8,7 @@ goes to standard output and between two markers of `--out`.
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import platformdirs
@@ -35,6 +36,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the recordings and the rules")
     parser.add_argument("--smoothings", type=int, default=60, help="ways to smooth that are tried")
     parser.add_argument("--namings", type=int, default=100, help="ways to name that each of them is tried with")
+    parser.add_argument(
+        "--rule",
+        nargs=6,
+        type=float,
+        action="append",
+        default=[],
+        metavar=tuple(field.name.upper() for field in fields(MoodRules)),
+        help="rules to be told of beside the chosen; as often as wanted",
+    )
     parser.add_argument("--work", type=Path, default=platformdirs.user_cache_path("emostream") / "moods")
     parser.add_argument("--out", type=Path, help="Markdown file to write into, between markers named after the model")
     given = parser.parse_args()
@@ -44,7 +54,8 @@ def main() -> None:
     for i, one in enumerate(heard):
         scored.append(choice.Scored(one.kind, one.corpus, scores.tally(one, grid)))
         print(f"\rscored {i + 1} of {len(heard)}", end="", file=sys.stderr)
-    text = page.page(f"Model `{given.model}`, split `{given.split}`", heard, grid, scored)
+    asked = [MoodRules(*rule) for rule in given.rule]
+    text = page.page(f"Model `{given.model}`, split `{given.split}`", heard, grid, scored, asked)
     print("\n" + text)
     if given.out:
         write(given.out, given.model, text)

@@ -1,5 +1,6 @@
 """Choosing the mood's rules: folding many at once is folding each, and what is heard again is what was heard."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,17 @@ def test_the_page_tells_both_rules_and_is_written_between_its_markers(tmp_path: 
     assert out.read_text(encoding="utf-8").count("<!-- mood stream: begin -->") == 1
     assert "again" in out.read_text(encoding="utf-8")
     assert out.read_text(encoding="utf-8").startswith("# Title\n\nWords.\n")
+
+
+def test_rules_that_are_asked_for_stand_beside_the_chosen_with_the_worth_of_the_grid() -> None:
+    heard = [replace(talked(seed), kind=kind, corpus="made up") for seed, kind in enumerate(choice.KINDS)]
+    every = [choice.Scored(one.kind, one.corpus, scores.tally(one, GRID)) for one in heard]
+    i = 17
+    assert page.worth_of(GRID.rules(i), heard) == pytest.approx(choice.choose(every).worth[i])
+    text = page.page("Model `stream`", heard, GRID, every, [GRID.rules(i)])
+    rule = GRID.rules(i)
+    assert f"| asked 1 | {rule.rise_s:g} | {rule.fall_s:g} |" in text
+    assert "| joined | asked 1 |" in text
 
 
 def test_recordings_of_a_corpus_are_the_same_for_the_same_seed(tmp_path: Path) -> None:

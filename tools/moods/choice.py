@@ -87,9 +87,13 @@ def choose(scored: Sequence[Scored]) -> Choice:
 
 
 def elsewhere(scored: Sequence[Scored]) -> dict[str, tuple[int, Floats]]:
-    """Return for each corpus the rule chosen on all others, and (R,) what every rule is worth on it."""
-    found = {}
-    for corpus in corpora_of(scored):
+    """Return for each corpus the rule chosen on all others, and (R,) what every rule is worth on it.
+
+    Nothing where there is one corpus alone.
+    """
+    found: dict[str, tuple[int, Floats]] = {}
+    names = corpora_of(scored)
+    for corpus in names if len(names) > 1 else ():
         others = choose([one for one in scored if one.corpus != corpus])
         here = {kind: [one.tally for one in scored if one.corpus == corpus and one.kind == kind] for kind in KINDS}
         found[corpus] = (others.best, worth({kind: summed(tallies) for kind, tallies in here.items()}))

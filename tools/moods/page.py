@@ -16,9 +16,10 @@ from tools.moods.choice import (
     Scored,
     choose,
     elsewhere,
+    worth,
 )
 from tools.moods.hearing import Heard
-from tools.moods.scores import Grid
+from tools.moods.scores import Grid, summed, tally
 
 SHOWN: Final = 8
 """Rules of the front that are told."""
@@ -35,20 +36,22 @@ KINDS_HEAD: Final = (
 NAMES: Final = tuple(field.name for field in fields(MoodRules))
 
 
-def page(what: str, heard: Sequence[Heard], grid: Grid, scored: Sequence[Scored]) -> str:
-    """Return the whole text; `what` names the model and the split."""
+def page(
+    what: str, heard: Sequence[Heard], grid: Grid, scored: Sequence[Scored], asked: Sequence[MoodRules] = ()
+) -> str:
+    """Return the whole text; `what` names model and split, `asked` are rules to be told of beside the chosen."""
     choice = choose(scored)
     rules = {"before": grid.rules(0), "chosen": grid.rules(choice.best)}
+    worths = {"before": float(choice.worth[0]), "chosen": float(choice.worth[choice.best])}
+    for number, one in enumerate(asked, 1):
+        rules[f"asked {number}"], worths[f"asked {number}"] = one, worth_of(one, heard)
     return "\n".join(
         (
             _heading(what, heard, choice),
             "",
             "| | " + " | ".join(NAMES) + " | worth |",
             "|---" * (len(NAMES) + 2) + "|",
-            *(
-                _rule(name, one, choice.worth[i])
-                for (name, one), i in zip(rules.items(), (0, choice.best), strict=True)
-            ),
+            *(_rule(name, one, worths[name]) for name, one in rules.items()),
             "",
             *comparison(heard, rules),
             "",
@@ -58,12 +61,7 @@ def page(what: str, heard: Sequence[Heard], grid: Grid, scored: Sequence[Scored]
             "|---" * (len(NAMES) + 6) + "|",
             *front_rows(grid, choice),
             "",
-            ELSEWHERE,
-            "",
-            "| corpus | " + " | ".join(NAMES) + " | worth there | of the rules before | best possible |",
-            "|---" * (len(NAMES) + 4) + "|",
-            *elsewhere_rows(grid, scored),
-            "",
+            *elsewhere_table(grid, scored),
         )
     )
 
@@ -85,8 +83,14 @@ def told(heard: Sequence[Heard]) -> str:
     return ", ".join(f"{n:.0f} minutes {kind}" for kind, n in minutes.items()) + f" ({', '.join(corpora)})"
 
 
-def _rule(name: str, rules: MoodRules, worth: float) -> str:
-    return f"| {name} | " + " | ".join(f"{getattr(rules, key):g}" for key in NAMES) + f" | {worth:.3f} |"
+def _rule(name: str, rules: MoodRules, value: float) -> str:
+    return f"| {name} | " + " | ".join(f"{getattr(rules, key):g}" for key in NAMES) + f" | {value:.3f} |"
+
+
+def worth_of(rules: MoodRules, heard: Sequence[Heard]) -> float:
+    """Return what one rule is worth on recordings of every kind."""
+    tallies = [(one.kind, tally(one, Grid.of(rules))) for one in heard]
+    return float(worth({kind: summed([one for of, one in tallies if of == kind]) for kind in KINDS})[0])
 
 
 def comparison(heard: Sequence[Heard], rules: Mapping[str, MoodRules]) -> Iterable[str]:
@@ -136,7 +140,14 @@ def front_rows(grid: Grid, choice: Choice) -> Iterable[str]:
         yield f"{_rule('✓' if choice.allowed[i] else '', grid.rules(i), choice.worth[i])} {cells}"
 
 
-def elsewhere_rows(grid: Grid, scored: Sequence[Scored]) -> Iterable[str]:
-    """Yield a row per corpus: the rule chosen without it."""
-    for corpus, (i, worth) in elsewhere(scored).items():
-        yield f"{_rule(corpus, grid.rules(i), worth[i])} {worth[0]:.3f} | {worth.max():.3f} |"
+def elsewhere_table(grid: Grid, scored: Sequence[Scored]) -> Iterable[str]:
+    """Yield a row per corpus, the rule chosen without it; nothing where there is one corpus alone."""
+    found = elsewhere(scored)
+    if not found:
+        return
+    yield from (ELSEWHERE, "")
+    yield "| corpus | " + " | ".join(NAMES) + " | worth there | of the rules before | best possible |"
+    yield "|---" * (len(NAMES) + 4) + "|"
+    for corpus, (i, there) in found.items():
+        yield f"{_rule(corpus, grid.rules(i), there[i])} {there[0]:.3f} | {there.max():.3f} |"
+    yield ""

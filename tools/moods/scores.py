@@ -5,7 +5,7 @@ A grid crosses G ways to smooth with C ways to name, so that each smoothing is c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -38,6 +38,12 @@ class Grid:
     exit: Floats
     margin: Floats
     dwell_s: Floats
+
+    @classmethod
+    def of(cls, rules: MoodRules) -> "Grid":
+        """Return the grid of one rule."""
+        names = (field.name for field in fields(cls))
+        return cls(**{name: np.array([float(getattr(rules, name))]) for name in names})
 
     def rules(self, i: int) -> MoodRules:
         """Return one rule."""
