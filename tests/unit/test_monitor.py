@@ -20,7 +20,7 @@ from streamer.sources.source import SourceState, SourceStatus
 from tests.unit.test_windows import loudness, noise, speech, vectors
 
 CHUNK = 320
-SIX = (0.8, 0.04, 0.04, 0.04, 0.04, 0.04)
+SIX = (0.95, 0.01, 0.01, 0.01, 0.01, 0.01)
 
 
 class Tape:
