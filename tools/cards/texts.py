@@ -75,8 +75,6 @@ JOINED: Final = (
 )  # fmt: skip
 
 NOT_CROSSED: Final = (
-    "Not measured as it ships: the whole network, and `deep` that taught it, would have to be trained anew for each "
-    "corpus. [`deep`](../deep/README.md), trained anew without each of them, says what to expect at best. A shorter "
-    "try without RAVDESS and emospeech recalled 0.46 and 0.47 of their emotions, where `deep` has 0.58 and 0.50 "
-    "([EXPERIMENTS.md](../EXPERIMENTS.md))."
+    "Not measured on these weights: `python tools/train.py --stage left-out` (docs/training.md) trains the network, "
+    "and `deep` that teaches it, anew without each corpus. [`deep`](../deep/README.md) says what to expect at best."
 )  # fmt: skip
