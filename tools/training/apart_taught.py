@@ -32,7 +32,7 @@ TRUNK: Final = "trunk"
 """The stage in which a trunk mimics Whisper on voices that nobody has labelled."""
 
 
-class Pupil:
+class Outsider:
     """A `stream` in training without the corpora of a group."""
 
     def __init__(self, plan: config.Plan, places: Places, group: tuple[str, ...]) -> None:
@@ -102,9 +102,9 @@ class Pupil:
 
 def stream_without(plan: config.Plan, places: Places, group: tuple[str, ...]) -> apart.Figures:
     """Train `stream` without the corpora of `group` and return the figures of each of them."""
-    pupil = Pupil(plan, places, group)
-    pupil.train()
-    return pupil.figures()
+    outsider = Outsider(plan, places, group)
+    outsider.train()
+    return outsider.figures()
 
 
 def _note(plan: config.Plan) -> str:
