@@ -23,7 +23,7 @@ STORE = SoundStore(
 )
 
 
-class Shouting(nn.Module):
+class Unchanged(nn.Module):
     """A summary that is the embedding itself."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -36,7 +36,7 @@ def head() -> speakerpast.Head:
     with torch.no_grad():
         linear.weight.copy_(torch.eye(7))
         linear.bias.zero_()
-    summary: Summary = Shouting()  # type: ignore[assignment]
+    summary: Summary = Unchanged()  # type: ignore[assignment]
     return speakerpast.Head(summary, linear)
 
 
