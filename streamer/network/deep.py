@@ -65,6 +65,7 @@ class Deep(TwoSided):
         word_channels: int = 144,
         n_word_blocks: int = 2,
         n_word_pairs: int = 6000,
+        n_sentence_blocks: int = 0,
         word_summary: int = 142,
         attention_width: int = 64,
         n_columns: int = HEARD_COLUMNS,
@@ -73,7 +74,7 @@ class Deep(TwoSided):
         dropout: float = 0.15,
     ) -> None:
         trunk = EncodedSound(n_encoder_blocks)
-        encoder = ExpertWordEncoder(word_channels, n_word_blocks, n_word_pairs)
+        encoder = ExpertWordEncoder(word_channels, n_word_blocks, n_word_pairs, n_sentence_blocks=n_sentence_blocks)
         summaries = (sound_summary, word_summary, summary)
         pooling = AttentiveMean(trunk.channels)
         super().__init__(trunk, pooling, encoder, attention_width, summaries, dropout, n_classes)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from streamer.network import contract
 from streamer.network.pooling import Block, ColumnNorm
+from streamer.network.sentences import SentenceEncoder
 
 
 class WordEncoder(nn.Module):
@@ -72,11 +73,14 @@ class ExpertWordEncoder(nn.Module):
         n_experts: int = 4,
         n_classes: int = 7,
         n_heads: int = 4,
+        n_sentence_blocks: int = 0,
     ) -> None:
+        """Args: n_sentence_blocks: where there are any, they take the place of the `n_blocks` convolutions."""
         super().__init__()
         self.channels = channels
         n_shares = n_experts * (n_classes + 1) + 1
-        self.encoder = WordEncoder(channels - N_SLOTS, n_blocks)
+        latent = channels - N_SLOTS
+        self.encoder: WordEncoder | SentenceEncoder = WordEncoder(latent, n_blocks)
         self.shares = nn.Conv1d(contract.WORD_DIMS, n_shares, 1, bias=False)
         self.codes = nn.Conv1d(contract.WORD_DIMS, n_codes, 1, bias=False) if n_pairs else None
         self.pairs = nn.Conv1d(n_codes, n_pairs, 2) if n_pairs else None
@@ -85,6 +89,10 @@ class ExpertWordEncoder(nn.Module):
         # How much a word counts at each distance from the newest, to each expert and, last, to the guess.
         self.recency = nn.Parameter(torch.ones(n_experts + 1, contract.N_WORDS))
         self._n_experts, self._n_heads = n_experts, n_heads
+        if n_sentence_blocks:
+            # What is made after this begins with the same numbers as it would without.
+            with torch.random.fork_rng(devices=[]):
+                self.encoder = SentenceEncoder(latent, n_sentence_blocks)
 
     def all_shares(self, words: Tensor) -> Tensor:
         """Return (B, shares, L) of words (B, E, L), zero where masked; a pair's shares stand at its newer word."""

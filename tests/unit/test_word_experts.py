@@ -8,7 +8,7 @@ import torch
 
 from streamer.network import contract
 from streamer.network.words import ExpertWordEncoder, WordEncoder, faded
-from tools.training import corpora, wordexperts, wordjoin
+from tools.training import corpora, wordexperts, wordjoin, wordmix
 from tools.training.stage_words import Reader, WordHalf
 from tools.training.textdata import Texts
 from tools.training.wordexperts import Experts
@@ -75,27 +75,27 @@ def test_eight_empty_slots_halve_what_experts_hear_of_the_words_before_them() ->
 @pytest.mark.parametrize("n_pairs", [0, 40])
 def test_the_network_finds_the_shares_that_the_experts_gave(n_pairs: int) -> None:
     told = experts(n_pairs)
-    table, layout = wordjoin.table_of(trained(), {"a": experts(0), "b": told}, seed=0)
+    table, layout = wordjoin.table_of(trained(), told, seed=0)
     assert not table[0].any()
     assert np.abs(table).max() <= 3.0 + 1e-5
-    half = wordjoin.joined("b", trained(), told, table, layout, 8)
+    half = wordjoin.joined(trained(), told, table, layout, 8)
     said = rows()
     with torch.no_grad():
         words = torch.from_numpy(table)[torch.from_numpy(said)].transpose(1, 2)
         assert isinstance(half.words, ExpertWordEncoder)
         found = half.words.all_shares(words)
-    np.testing.assert_allclose(found.numpy(), wordjoin.all_shares(told, said), atol=1e-4)
+    np.testing.assert_allclose(found.numpy(), wordmix.all_shares(told, said), atol=1e-4)
 
 
 def test_latent_words_stay_what_they_were_and_evidence_stands_beside_them() -> None:
     old, told = trained(), experts(5)
-    table, layout = wordjoin.table_of(old, {"b": told}, seed=0)
-    half = wordjoin.joined("b", old, told, table, layout, 8)
+    table, layout = wordjoin.table_of(old, told, seed=0)
+    half = wordjoin.joined(old, told, table, layout, 8)
     said = torch.from_numpy(rows())
     mask = said > 0
     with torch.no_grad():
         new = half.words(torch.from_numpy(table)[said].transpose(1, 2), mask)
-        at = wordjoin.places_among_heads(16, 4)
+        at = wordmix.places_among_heads(16, 4)
         torch.testing.assert_close(new[:, at], old.words(old.table(said).transpose(1, 2), mask), atol=1e-4, rtol=1e-4)
     assert new.shape == (12, 32, contract.N_WORDS)
     assert not new.transpose(1, 2)[~mask].any()
@@ -103,14 +103,14 @@ def test_latent_words_stay_what_they_were_and_evidence_stands_beside_them() -> N
 
 def test_the_half_answers_with_the_mean_of_both() -> None:
     old, told = trained(), experts(5)
-    table, layout = wordjoin.table_of(old, {"b": told}, seed=0)
-    half = wordjoin.joined("b", old, told, table, layout, 8 + 2 * 7).eval()
+    table, layout = wordjoin.table_of(old, told, seed=0)
+    half = wordjoin.joined(old, told, table, layout, 8 + 2 * 7).eval()
     windows = rows()[:-1]
-    wordjoin.mix(half, old, told, windows, trust=0.6)
+    wordmix.mix(half, old, told, windows, trust=0.6)
     said = torch.from_numpy(windows)
     with torch.no_grad():
         assert isinstance(half.words, ExpertWordEncoder)
-        evidence = half.words.evidence(torch.from_numpy(wordjoin.all_shares(told, windows)), said > 0)
+        evidence = half.words.evidence(torch.from_numpy(wordmix.all_shares(told, windows)), said > 0)
         mean = 0.4 * torch.log_softmax(old(said), dim=1) + 0.6 * evidence
         found = Reader(half, torch.from_numpy(table)).eval()(said)
     # The layer norm's spread differs a little from window to window.
@@ -131,7 +131,7 @@ def test_older_words_fade_where_people_talk_and_not_where_they_write() -> None:
 
 
 def test_masked_words_say_nothing_to_experts_and_the_newest_is_last() -> None:
-    half = wordjoin.joined("b", trained(), *_on_table(experts(9)), 8)
+    half = wordjoin.joined(trained(), *_on_table(experts(9)), 8)
     words = torch.randn(1, contract.WORD_DIMS, contract.N_WORDS)
     mask = torch.zeros(1, contract.N_WORDS, dtype=torch.bool)
     mask[:, -6:] = True
@@ -144,7 +144,7 @@ def test_masked_words_say_nothing_to_experts_and_the_newest_is_last() -> None:
 
 
 def _on_table(told: Experts) -> tuple[Experts, np.ndarray, wordjoin.Layout]:
-    return (told, *wordjoin.table_of(trained(), {"b": told}, seed=0))
+    return (told, *wordjoin.table_of(trained(), told, seed=0))
 
 
 def test_counts_of_known_numbers() -> None:

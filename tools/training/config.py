@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.training.loop import Schedule
 
-STAGES = ("sound", "taught", "tune", "trunk", "apart", "words", "joint")
+STAGES = ("sound", "taught", "tune", "trunk", "apart", "read", "words", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Plan:
     """How long its encoder is tuned then, or the pupil taught."""
     trunk: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """How long the trunk of such a pupil mimics Whisper before."""
+    read: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
+    """How long a sentence encoder learns what lines feel like; said by `deep`, it teaches the word halves of both."""
     favour: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     """Arguments of the network."""

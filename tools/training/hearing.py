@@ -46,6 +46,8 @@ class Places:
     """The training file of `deep`, the teacher of `stream`."""
     unlabelled: Path | None = None
     """Sound files of voices that nobody has labelled."""
+    sentences: Path | None = None
+    """Sentence encoders, each in a folder of its name."""
 
 
 class Hearing:

@@ -8,6 +8,7 @@ windows as the live program masks them, as much on voices that nobody has labell
 import copy
 import json
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,10 +27,12 @@ from tools.training import (
     halves,
     lessons,
     metrics,
+    sentences,
     ship,
     soundstore,
     speakerpast,
     stage_joint,
+    stage_read,
     stage_sound,
     stage_taught,
     stage_words,
@@ -38,10 +41,11 @@ from tools.training import (
     wordjoin,
 )
 from tools.training.hearing import Hearing, Places, learned, tunings
+from tools.training.vectors import SpacyVectors
 
 STAGES: Final = {
     "stream": ("sound", "taught", "words", "joint", "ship"),
-    "deep": ("tune", "words", "joint", "ship"),
+    "deep": ("tune", "read", "words", "joint", "ship"),
 }
 MEASURE: Final = "left-out"
 """A stage of both that is asked for by name and ships nothing; of `stream`, after that of `deep`."""
@@ -67,6 +71,7 @@ class Run:
             "sound": self.sound,
             "taught": self.taught,
             "tune": self.tune,
+            "read": self.read,
             "words": self.words,
             "joint": self.joint,
             "ship": self.ship,
@@ -81,7 +86,14 @@ class Run:
     @cached_property
     def texts(self) -> textdata.Texts:
         """All lines."""
-        return textdata.read(self.places.corpora, self.places.vectors, self.plan.vocabulary)
+        source = self.start or SpacyVectors(self.places.vectors)
+        return textdata.read(self.places.corpora, source, self.plan.vocabulary)
+
+    @cached_property
+    def start(self) -> sentences.MiniLM | None:
+        """What the word half begins with, where it has blocks of a sentence encoder."""
+        n_blocks = int(self.plan.config.get("n_sentence_blocks", 0))
+        return sentences.MiniLM(self.sentence_folder(), n_blocks) if n_blocks else None
 
     def learned(self, stage: str) -> dict[str, torch.Tensor]:
         """Return the averaged weights of a finished stage."""
@@ -138,9 +150,25 @@ class Run:
         """Train the encoder of `deep`, its pooling and the head of its sound side."""
         self.heard.tune(self.deep, self.plan.tune)
 
+    def sentence_folder(self) -> Path:
+        """Return the folder of the sentence encoders.
+
+        Raises: stage_read.NotReadError where none was given.
+        """
+        if self.places.sentences is None:
+            message = "found no --sentences DIR, wanted sentence encoders; docs/training.md tells which and how"
+            raise stage_read.NotReadError(message)
+        return self.places.sentences
+
+    def read(self) -> None:
+        """Let a sentence encoder learn what lines feel like, and keep what it reads in the training lines."""
+        stage_read.run(self.texts, self.sentence_folder(), self.plan.read, self.places.work, self.plan.seed)
+
     def words(self) -> None:
-        """Train the word halves of both networks and their table."""
-        wordjoin.train(self.texts, self.plan.words, self.places.work, self.plan.seed)
+        """Train the word half and its table."""
+        plan, work = self.plan, self.places.work
+        taught = textdata.taught(self.texts, stage_read.load(work))
+        wordjoin.train(plan.network, self.texts, self.start, taught, plan.words, work, plan.seed)
 
     def left_out(self) -> None:
         """Measure the network on corpora that it never met."""
@@ -230,7 +258,7 @@ class Run:
         strangers = unlabelled.sources(places.work) if taught else {}
         options = f"--corpora DIR --vectors WHEEL {'--unlabelled DIR ' if taught else ''}--work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
-        folder = places.models / ship.VECTORS_NAME
+        folder = places.models / ship.VECTORS_NAMES[plan.network]
         digest = ship.write_vectors(folder, self.texts, vectors[1:], scales[1:], command)
         written = card.Card(
             name=plan.name,
@@ -245,7 +273,7 @@ class Run:
             command=command,
             trained_on=ship.rows_used(self.store, self.texts, strangers),
             figures={},
-            vectors=card.VectorsNote(ship.VECTORS_NAME, digest),
+            vectors=card.VectorsNote(folder.name, digest),
             adaptation=speakerpast.SHIPPED,
         )
         save = halves.save if plan.network == "deep" else export.save  # 24 MB and not 47

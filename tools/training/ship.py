@@ -17,8 +17,8 @@ from tools.training.soundstore import SoundStore
 from tools.training.textdata import Texts
 
 LICENCE = "CC BY-NC-SA 4.0"
-VECTORS_NAME = "words-en"
-"""Of `stream` and `deep`: a row holds what their word halves lead in and the shares of their experts."""
+VECTORS_NAMES = {"stream": "words-en", "deep": "words-en-deep"}
+"""A row holds what the network's word half leads in and the shares of its experts."""
 
 PAPER_VECTORS_NAME = "words-paper"
 """Of the paper's networks: one fine-tuned vector per word."""

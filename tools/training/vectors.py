@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from streamer.network import contract
 
+VECTOR_NORM = 5.0
+"""Length to which every starting vector is brought; the wheel's lengths say how rare a word is, not what it means."""
+
 _MASK = (1 << 64) - 1
 _MULTIPLIER = 0xC6A4A7935BD1E995
 _INTEGERS = {0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q"}
@@ -72,3 +75,9 @@ class SpacyVectors:
         """Return (300,) f32, None where the word has none."""
         row = self.row(word)
         return None if row is None else self._table[row]
+
+    def known(self, vocabulary: list[str]) -> tuple[list[str], NDArray[np.float32]]:
+        """Return the words that have a vector, and these (words, 300), all equally long."""
+        found = [(word, vector) for word in vocabulary if (vector := self.vector(word)) is not None and vector.any()]
+        vectors = np.stack([vector for _, vector in found])
+        return [word for word, _ in found], vectors * (VECTOR_NORM / np.linalg.norm(vectors, axis=1, keepdims=True))
