@@ -230,7 +230,7 @@ def targets(texts: Texts, smoothing: float = 0.05) -> NDArray[np.float32]:
     return np.asarray(soft * weights, np.float32)
 
 
-def taught(texts: Texts, read: NDArray[np.float16], trust: float = 0.7) -> NDArray[np.float32]:
+def taught(texts: Texts, read: NDArray[np.float16], trust: float = 0.8) -> NDArray[np.float32]:
     """Return (lines, C): `targets`, and by `trust` what a teacher reads in the training lines.
 
     Args: read: (views, lines, C), zero where a line is none of training; the mean of the views is taken.
