@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.errors import EmostreamError
-from tools.training import config, hearing, ours, paper, parallel, ship, stage_read, teacher, unlabelled
+from tools.training import config, hearing, ours, paper, parallel, ship, teacher, unlabelled, wordlesson
 
 
 def arguments() -> argparse.Namespace:
@@ -85,7 +85,7 @@ def main() -> None:
     for stage in [args.stage] if args.stage else ours.STAGES[plan.network]:
         try:
             run.run(stage)
-        except (unlabelled.NoVoicesError, stage_read.NotReadError) as error:
+        except (unlabelled.NoVoicesError, wordlesson.NotReadError) as error:
             sys.exit(f"train: {error}")
 
 

@@ -39,6 +39,7 @@ from tools.training import (
     textdata,
     unlabelled,
     wordjoin,
+    wordlesson,
 )
 from tools.training.hearing import Hearing, Places, learned, tunings
 from tools.training.vectors import SpacyVectors
@@ -153,11 +154,11 @@ class Run:
     def sentence_folder(self) -> Path:
         """Return the folder of the sentence encoders.
 
-        Raises: stage_read.NotReadError where none was given.
+        Raises: wordlesson.NotReadError where none was given.
         """
         if self.places.sentences is None:
             message = "found no --sentences DIR, wanted sentence encoders; docs/training.md tells which and how"
-            raise stage_read.NotReadError(message)
+            raise wordlesson.NotReadError(message)
         return self.places.sentences
 
     def read(self) -> None:
@@ -167,8 +168,7 @@ class Run:
     def words(self) -> None:
         """Train the word half and its table."""
         plan, work = self.plan, self.places.work
-        taught = textdata.taught(self.texts, stage_read.load(work))
-        wordjoin.train(plan.network, self.texts, self.start, taught, plan.words, work, plan.seed)
+        wordjoin.train(plan.network, self.texts, self.start, wordlesson.load(work), plan.words, work, plan.seed)
 
     def left_out(self) -> None:
         """Measure the network on corpora that it never met."""

@@ -6,21 +6,22 @@ training only; nothing of it ships.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel
 
-from tools.training import corpora, loop, metrics, textdata, wordexperts, wordjoin
+from tools.training import corpora, loop, madelines, metrics, textdata, wordexperts, wordjoin
 from tools.training.stage_words import JUDGED, answers, cross_entropy, lines_of
 from tools.training.textdata import Texts
+from tools.training.wordlesson import Lesson, Shares
 
 STAGE: Final = "read"
 ENCODER: Final = "all-mpnet-base-v2"
@@ -38,13 +39,8 @@ KIND_WEIGHT: Final = 0.3
 
 MARKS: Final = re.compile(r"[.,?!]")
 
-KEPT: Final = f"{STAGE}.npy"
-
-Shares = NDArray[np.float16]
-
-
-class NotReadError(FileNotFoundError):
-    """No sentence encoder has read the lines yet."""
+N_MADE: Final = 80_000
+"""Lines that nobody has said, about as many as there are of training."""
 
 
 class SentenceReader(nn.Module):
@@ -69,9 +65,9 @@ class SentenceReader(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """All lines as pieces of words, in two views: with marks and without."""
+    """Lines as pieces of words, in one view or two: with marks and without."""
 
-    views: tuple[list[list[int]], list[list[int]]]
+    views: tuple[list[list[int]], ...]
     padding: int
 
     def batch(self, lines: metrics.Ints, view: metrics.Ints) -> tuple[Tensor, Tensor]:
@@ -88,17 +84,16 @@ class Pieces:
         return np.array([len(self.views[v][line]) for line, v in zip(lines, view, strict=True)])
 
 
-def pieces_of(texts: Texts, folder: Path) -> Pieces:
-    """Return the lines cut by the encoder's own tokenizer."""
+def pieces_of(lines: Sequence[corpora.Line], folder: Path, n_views: int = 2) -> Pieces:
+    """Return lines cut by the encoder's own tokenizer, in the first of: with marks, without."""
     cutter = Tokenizer.from_file(str(folder / "tokenizer.json"))
     cutter.no_padding()
     cutter.enable_truncation(MOST_PIECES)
-    whole = [textdata.clean(line.text).strip() for line in texts.lines]
+    whole = [textdata.clean(line.text).strip() for line in lines]
     plain = [" ".join(MARKS.sub(" ", text).split()) for text in whole]
-    with_marks, without = ([cut.ids for cut in cutter.encode_batch(view)] for view in (whole, plain))
     padding = cutter.token_to_id("<pad>")
     assert padding is not None, "an MPNet tokenizer has it"
-    return Pieces((with_marks, without), padding)
+    return Pieces(tuple([cut.ids for cut in cutter.encode_batch(view)] for view in (whole, plain)[:n_views]), padding)
 
 
 def kinds_of(texts: Texts) -> metrics.Ints:
@@ -110,7 +105,7 @@ def kinds_of(texts: Texts) -> metrics.Ints:
 def run(texts: Texts, folder: Path, schedule: loop.Schedule, work: Path, seed: int) -> None:
     """Train the encoder in `folder`/ENCODER and leave what it reads in every training line in `work`."""
     torch.manual_seed(seed)
-    reader, pieces, kinds = SentenceReader(folder / ENCODER), pieces_of(texts, folder / ENCODER), kinds_of(texts)
+    reader, pieces, kinds = SentenceReader(folder / ENCODER), pieces_of(texts.lines, folder / ENCODER), kinds_of(texts)
     trust = np.array([wordexperts.HALF_TRUSTED.get(line.corpus, 1.0) for line in texts.lines], np.float32)
     target = textdata.targets(texts) * trust[:, None]
     training = np.array([i for i, line in enumerate(texts.lines) if line.split == "train"])
@@ -137,18 +132,10 @@ def run(texts: Texts, folder: Path, schedule: loop.Schedule, work: Path, seed: i
         {"params": fresh, "lr": FRESH_RATE, "fused": True},
     ]
     best = loop.train(STAGE, reader, schedule, loss, lambda m: judge(m, texts, pieces), work, seed, groups=groups)
-    np.save(work / KEPT, told(best, texts, pieces))
-
-
-def load(work: Path) -> Shares:
-    """Return what the encoder reads in the training lines, (views, lines, C).
-
-    Raises: NotReadError where the stage has not been run.
-    """
-    if not (work / KEPT).exists():
-        message = f"found no {KEPT} in {work}, wanted what a sentence encoder reads: run --stage {STAGE} of deep first"
-        raise NotReadError(message)
-    return np.asarray(np.load(work / KEPT))
+    made = madelines.make(texts, N_MADE, np.random.default_rng([seed, *STAGE.encode()]))
+    of_made = pieces_of(made, folder / ENCODER, n_views=1)
+    lesson = Lesson(told(best, texts, pieces), made, shares_of(best, of_made, np.arange(len(made)), 0))
+    lesson.save(work)
 
 
 @torch.inference_mode()
@@ -189,5 +176,10 @@ def told(reader: nn.Module, texts: Texts, pieces: Pieces) -> Shares:
     shares = np.zeros((2, len(texts.lines), len(corpora.LABELS)), np.float16)
     training = np.array([i for i, line in enumerate(texts.lines) if line.split == "train"])
     for view in range(2):
-        shares[view, training] = torch.softmax(mixed(*says(reader, pieces, training, view)), dim=1).numpy()
+        shares[view, training] = shares_of(reader, pieces, training, view)
     return shares
+
+
+def shares_of(reader: nn.Module, pieces: Pieces, lines: metrics.Ints, view: int) -> Shares:
+    """Return (N, C) of some lines in one view, the kind of talk not told."""
+    return np.asarray(torch.softmax(mixed(*says(reader, pieces, lines, view)), dim=1).numpy(), np.float16)

@@ -19,6 +19,9 @@ from tools.training import corpora
 DIALOGUES = ("meld", "emorynlp", "dailydialog")
 """Corpora whose neighbouring rows were spoken one after the other."""
 
+LEARNED = ("train", "made")
+"""Splits of the lines that are learned; the second was never said (madelines)."""
+
 MOST_LINES = 8
 """Lines of one window, the newest among them."""
 
@@ -123,7 +126,7 @@ class WordWindows:
         self._spoiling = spoiling or Spoiling()
         self._n_words = len(texts.vocabulary)
         self.marks = np.array([texts.vocabulary.index(m) + 1 for m in words.MARKS if m in texts.vocabulary])
-        self.training = np.array([i for i, line in enumerate(texts.lines) if line.split == "train"])
+        self.training = np.array([i for i, line in enumerate(texts.lines) if line.split in LEARNED])
         views = [*texts.rows, *(rows[~np.isin(rows, self.marks)] for rows in texts.rows)]
         self._ends = np.cumsum([len(rows) for rows in views])
         self._lengths = np.array([len(rows) for rows in views])
@@ -228,15 +231,6 @@ def targets(texts: Texts, smoothing: float = 0.05) -> NDArray[np.float32]:
     hard = np.eye(len(corpora.LABELS), dtype=np.float32)[[line.label for line in texts.lines]]
     soft = (1.0 - smoothing) * hard + smoothing * allowed / allowed.sum(axis=1, keepdims=True)
     return np.asarray(soft * weights, np.float32)
-
-
-def taught(texts: Texts, read: NDArray[np.float16], trust: float = 0.8) -> NDArray[np.float32]:
-    """Return (lines, C): `targets`, and by `trust` what a teacher reads in the training lines.
-
-    Args: read: (views, lines, C), zero where a line is none of training; the mean of the views is taken.
-    """
-    wanted, shares = targets(texts), read.astype(np.float32).mean(axis=0)
-    return np.where(shares.any(axis=1, keepdims=True), (1.0 - trust) * wanted + trust * shares, wanted)
 
 
 def newest_last(windows: list[NDArray[np.int32]]) -> Tensor:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from streamer.network import contract
 from streamer.network.sentences import SentenceEncoder
 from streamer.network.words import N_SLOTS, ExpertWordEncoder, WordEncoder
-from tools.training import loop, sentences, stage_words, wordexperts, wordmix, wordoffsets
+from tools.training import loop, sentences, stage_words, wordexperts, wordlesson, wordmix, wordoffsets
 from tools.training.stage_words import Reader, WordHalf
 from tools.training.textdata import Spoiling, Texts, WordWindows
+from tools.training.wordlesson import Lesson
 
 N_CODES = 32
 MATCH = 2.0 * N_CODES
@@ -159,14 +160,14 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
     name: str,
     texts: Texts,
     start: sentences.MiniLM | None,
-    taught: Floats,
+    lesson: Lesson,
     schedule: loop.Schedule,
     work: Path,
     seed: int,
 ) -> None:
     """Train the half of network `name`, fit its experts, and leave `words-NAME.pt` on an int8 table in `work`.
 
-    Args: start: whose blocks the half of `deep` begins with; taught: (lines, C) shares that the half learns.
+    Args: start: whose blocks the half of `deep` begins with; lesson: what the half learns.
     """
     torch.manual_seed(seed)
     encoder: WordEncoder | SentenceEncoder = WordEncoder(N_CHANNELS, 2)
@@ -174,8 +175,10 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
         encoder = SentenceEncoder(N_CHANNELS, start.n_blocks)
         start.fill(encoder, start.start(texts.vocabulary))
     trained = Reader(WordHalf(encoder, N_CHANNELS), torch.from_numpy(texts.table.copy()))
-    windows = WordWindows(texts, spoiling=Spoiling(paused=PAUSED), taught=taught)
+    learned = wordlesson.beside(texts, lesson.made)
+    windows = WordWindows(learned, spoiling=Spoiling(paused=PAUSED), taught=wordlesson.targets(texts, lesson))
     trained = stage_words.run(trained, windows, texts, schedule, work, seed, f"words-half-{name}").eval()
+    windows = WordWindows(texts)
     experts = wordexperts.fit(texts, windows.marks, N_PAIRS[name])
     write(name, trained, experts, windows, work, seed)
 
