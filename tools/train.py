@@ -66,9 +66,9 @@ def main() -> None:
             print(f"train: {error}", file=sys.stderr)
             sys.exit(error.exit_code)
         return
-    if args.corpora is None or args.vectors is None:
-        sys.exit("stream and deep are trained with --corpora DIR and --vectors WHEEL")
     plan = config.read(args.config)
+    if args.corpora is None or (plan.network == "stream" and args.vectors is None):
+        sys.exit("deep is trained with --corpora DIR, stream with --vectors WHEEL besides; see docs/training.md")
     speech = args.teacher or teacher.installed()
     places = hearing.Places(
         args.corpora,

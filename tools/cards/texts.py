@@ -7,12 +7,15 @@ INTRODUCTIONS: Final = {
         "The small network. Hears up to {seconds:g} s of sound as a picture of 200 bands (0 to 4 kHz) × 400 columns "
         "and reads up to 40 English words with their times. Its sound half was taught by the frames of a speech "
         "encoder (Whisper tiny.en, blocks 1 and 2) and then by the answers of `deep`, also to voices that nobody has "
-        "labelled; it needs neither when it runs."
+        "labelled, its words half by what a sentence encoder (all-mpnet-base-v2, Apache-2.0) reads; it needs none of "
+        "them when it runs."
     ),
     "deep": (
         "The large network. Hears up to {seconds:g} s of sound as 80 mel bands (filled up to 4 kHz) through the "
         "first layers and the first three blocks of the encoder of Whisper tiny.en (OpenAI, MIT), tuned on the voices "
-        "below, and reads up to 40 English words with their times. Computed only where somebody speaks."
+        "below, and reads up to 40 English words with their times through the first three blocks of the sentence "
+        "encoder all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0), tuned on the lines below and taught by what a "
+        "larger one (all-mpnet-base-v2, Apache-2.0) reads in them. Computed only where somebody speaks."
     ),
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ class Places:
     """Where things lie."""
 
     corpora: Path
-    vectors: Path
+    vectors: Path | None
     teacher: Path
     work: Path
     models: Path

@@ -87,7 +87,10 @@ class Run:
     @cached_property
     def texts(self) -> textdata.Texts:
         """All lines."""
-        source = self.start or SpacyVectors(self.places.vectors)
+        source = self.start
+        if source is None:
+            assert self.places.vectors is not None, "asked for on the command line"
+            return textdata.read(self.places.corpora, SpacyVectors(self.places.vectors), self.plan.vocabulary)
         return textdata.read(self.places.corpora, source, self.plan.vocabulary)
 
     @cached_property
@@ -256,7 +259,7 @@ class Run:
             print(split, speakerpast.judge(self.heard.head(), self.heard.held_out(split), self.store.recordings))
         taught = plan.network == "stream"
         strangers = unlabelled.sources(places.work) if taught else {}
-        options = f"--corpora DIR --vectors WHEEL {'--unlabelled DIR ' if taught else ''}--work DIR"
+        options = f"--corpora DIR {'--vectors WHEEL --unlabelled DIR' if taught else '--sentences DIR'} --work DIR"
         command = f"python tools/train.py --config tools/configs/{plan.network}.toml {options}"
         folder = places.models / ship.VECTORS_NAMES[plan.network]
         digest = ship.write_vectors(folder, self.texts, vectors[1:], scales[1:], command)

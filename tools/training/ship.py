@@ -20,6 +20,11 @@ LICENCE = "CC BY-NC-SA 4.0"
 VECTORS_NAMES = {"stream": "words-en", "deep": "words-en-deep"}
 """A row holds what the network's word half leads in and the shares of its experts."""
 
+BEGUN_FROM = {
+    VECTORS_NAMES["stream"]: "spaCy en_core_web_md 3.7.1 (MIT)",
+    VECTORS_NAMES["deep"]: "all-MiniLM-L6-v2 (Apache-2.0)",
+}
+
 PAPER_VECTORS_NAME = "words-paper"
 """Of the paper's networks: one fine-tuned vector per word."""
 
@@ -97,7 +102,7 @@ def write_vectors(folder: Path, texts: Texts, vectors: np.ndarray, scales: np.nd
     note = {
         "schema": "emostream.vectors/1",
         "name": folder.name,
-        "source": "spaCy en_core_web_md 3.7.1 (MIT), one row per word fine-tuned on " + ", ".join(corpora.TEXT_CORPORA),
+        "source": f"{BEGUN_FROM[folder.name]}, one row per word fine-tuned on {', '.join(corpora.TEXT_CORPORA)}",
         "rows": len(texts.vocabulary),
         words.ALIKE: True,
         "licence": LICENCE,
