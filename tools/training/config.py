@@ -37,6 +37,10 @@ class Plan:
     """How long its encoder is tuned then, or the pupil taught."""
     trunk: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """How long the trunk of such a pupil mimics Whisper before."""
+    favour_lines: dict[str, float] = field(default_factory=dict)
+    """How often the lines of a text corpus are drawn, against 1."""
+    made: bool = False
+    """Whether the word half learns lines that nobody has said, too."""
     read: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """How long a sentence encoder learns what lines feel like; said by `deep`, it teaches the word halves of both."""
     favour: dict[str, float] = field(default_factory=dict)

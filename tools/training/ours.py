@@ -171,7 +171,9 @@ class Run:
     def words(self) -> None:
         """Train the word half and its table."""
         plan, work = self.plan, self.places.work
-        wordjoin.train(plan.network, self.texts, self.start, wordlesson.load(work), plan.words, work, plan.seed)
+        lesson = wordlesson.load(work)
+        lesson = lesson if plan.made else lesson.of_said()
+        wordjoin.train(plan.network, self.texts, self.start, lesson, plan.favour_lines, plan.words, work, plan.seed)
 
     def left_out(self) -> None:
         """Measure the network on corpora that it never met."""

@@ -4,6 +4,7 @@ The table's numbers are: what the trained half leads in, the shares of the exper
 pairs are recognised. Nothing is lost by this: the half sees its words through a matrix of fewer numbers anyway.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ older words mostly belong to another line, and Reddit's lines are long (validati
 FADING = 3.0
 """Words over which that comes about."""
 
-TRUST = {"stream": 0.5, "deep": 0.6}
-"""What experts count for against the trained half; the better ones, which know pairs, for more (validation)."""
+TRUST = {"stream": 0.5, "deep": 0.5}
+"""What experts count for against the trained half (validation)."""
 
 N_CHANNELS = 128
 """Of the trained half."""
@@ -161,13 +162,15 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
     texts: Texts,
     start: sentences.MiniLM | None,
     lesson: Lesson,
+    favour: Mapping[str, float],
     schedule: loop.Schedule,
     work: Path,
     seed: int,
 ) -> None:
     """Train the half of network `name`, fit its experts, and leave `words-NAME.pt` on an int8 table in `work`.
 
-    Args: start: whose blocks the half of `deep` begins with; lesson: what the half learns.
+    Args: start: whose blocks the half of `deep` begins with; lesson: what the half learns; favour: how often a
+        corpus' lines are drawn, against 1.
     """
     torch.manual_seed(seed)
     encoder: WordEncoder | SentenceEncoder = WordEncoder(N_CHANNELS, 2)
@@ -176,7 +179,7 @@ def train(  # noqa: PLR0913, PLR0917  everything a stage is
         start.fill(encoder, start.start(texts.vocabulary))
     trained = Reader(WordHalf(encoder, N_CHANNELS), torch.from_numpy(texts.table.copy()))
     learned = wordlesson.beside(texts, lesson.made)
-    windows = WordWindows(learned, spoiling=Spoiling(paused=PAUSED), taught=wordlesson.targets(texts, lesson))
+    windows = WordWindows(learned, favour, spoiling=Spoiling(paused=PAUSED), taught=wordlesson.targets(texts, lesson))
     trained = stage_words.run(trained, windows, texts, schedule, work, seed, f"words-half-{name}").eval()
     windows = WordWindows(texts)
     experts = wordexperts.fit(texts, windows.marks, N_PAIRS[name])

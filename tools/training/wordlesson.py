@@ -37,6 +37,10 @@ class Lesson:
     read_in_made: Shares
     """(made lines, C)"""
 
+    def of_said(self) -> "Lesson":
+        """Return it without the made lines."""
+        return Lesson(self.read, [], self.read_in_made[:0])
+
     def save(self, work: Path) -> None:
         """Write it to a folder."""
         np.save(work / READ, self.read)
