@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Train a network from the prepared corpora.
 
-`python tools/train.py --config tools/configs/stream.toml --corpora DIR --vectors WHEEL --unlabelled DIR --work DIR` for
-the shipped network; `--config tools/configs/attention-modern.toml --corpora DIR --work DIR` (or `--mosei DIR`) for the
-paper's.
+`python tools/train.py --config tools/configs/deep.toml --corpora DIR --sentences DIR --work DIR` for the default one,
+then `--config tools/configs/stream.toml ... --vectors WHEEL --unlabelled DIR` with the same --work for the small one;
+`--config tools/configs/attention-modern.toml --corpora DIR --work DIR` (or `--mosei DIR`) for the paper's.
 Everything made on the way (sound store, features, states) stays in --work; a killed run goes on from there. The same
 seed, data and device give the same weights. Several GPUs or machines, for the paper's networks:
 `torchrun --nproc-per-node N tools/train.py ...`, with --work on a disk that all of them see.
@@ -69,6 +69,8 @@ def main() -> None:
     plan = config.read(args.config)
     if args.corpora is None or (plan.network == "stream" and args.vectors is None):
         sys.exit("deep is trained with --corpora DIR, stream with --vectors WHEEL besides; see docs/training.md")
+    if args.stage and args.stage not in (*ours.STAGES[plan.network], ours.MEASURE):
+        sys.exit(f"{plan.network} has no stage {args.stage}, only {', '.join(ours.STAGES[plan.network])}")
     speech = args.teacher or teacher.installed()
     places = hearing.Places(
         args.corpora,

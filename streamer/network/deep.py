@@ -16,8 +16,8 @@ from streamer.network.sides import GRID, Trunk, TwoSided
 from streamer.network.words import ExpertWordEncoder
 
 HEARD_COLUMNS: Final = 248
-"""Newest columns that are heard, 5 s: three blocks over them take 14 % of a core at the default hop, 24 % as reckoned
-for a slow day (6 s: 18 and 29 %). One in a hundred clips of training goes on for longer without a pause.
+"""Newest columns that are heard, 5 s: three blocks over them take 14 % of a core at the default hop, the words 5 % more
+(6 s: 18 and 5 %). One in a hundred clips of training goes on for longer without a pause.
 """
 
 
