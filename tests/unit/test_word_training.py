@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.features import words
 from streamer.network import contract
 from streamer.network.words import WordEncoder
 from tools.training import corpora, metrics, stage_words, textdata, wordfast, wordoffsets
@@ -51,6 +52,14 @@ def test_plain_windows_have_no_marks() -> None:
     windows = WordWindows(texts(), spoiling=replace(AS_THEY_STAND, plain=1.0))
     rows = windows.rows(np.array([3]), np.random.default_rng(0))
     assert rows[0].tolist() == [0] * 36 + [2, 3, 4, 5]
+
+
+def test_a_pause_leaves_slots_empty_before_the_newest_line() -> None:
+    windows = WordWindows(texts(), spoiling=replace(AS_THEY_STAND, alone=0.0, full=1.0, paused=1.0))
+    rows = windows.rows(np.array([11]), np.random.default_rng(0))[0]
+    assert rows[-3:].tolist() == [2, 3, 1]
+    assert not rows[-3 - words.PAUSE_SLOTS : -3].any()
+    assert rows[-6 - words.PAUSE_SLOTS : -3 - words.PAUSE_SLOTS].all()
 
 
 def test_a_full_window_holds_the_lines_that_were_said_before() -> None:

@@ -73,9 +73,14 @@ def read(root: Path, source: Vectors, size: int) -> Texts:
     """Return all lines of all text corpora, and the table they start from."""
     lines = [line for corpus in corpora.TEXT_CORPORA for line in corpora.lines(root, corpus)]
     vocabulary, vectors = source.known(vocabulary_of(lines, size))
+    table = np.concatenate((np.zeros_like(vectors[:1]), vectors))
+    return Texts(vocabulary, table, rows_of(vocabulary, lines), lines)
+
+
+def rows_of(vocabulary: list[str], lines: list[corpora.Line]) -> list[NDArray[np.int32]]:
+    """Return the words of each line as rows of the table."""
     index = {token: i for i, token in enumerate(vocabulary, 1)}
-    rows = [np.array([index.get(t, UNKNOWN) for t in words.tokens(clean(line.text))], np.int32) for line in lines]
-    return Texts(vocabulary, np.concatenate((np.zeros_like(vectors[:1]), vectors)), rows, lines)
+    return [np.array([index.get(t, UNKNOWN) for t in words.tokens(clean(line.text))], np.int32) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.features import words
 from tools.training import corpora, textdata
 from tools.training.textdata import Texts
 
@@ -66,11 +65,7 @@ def load(work: Path) -> Lesson:
 
 def beside(texts: Texts, made: list[corpora.Line]) -> Texts:
     """Return the texts with made lines after the others, as rows of the same table."""
-    index = {token: i for i, token in enumerate(texts.vocabulary, 1)}
-    rows = [
-        np.array([index.get(token, textdata.UNKNOWN) for token in words.tokens(textdata.clean(line.text))], np.int32)
-        for line in made
-    ]
+    rows = textdata.rows_of(texts.vocabulary, made)
     return replace(texts, rows=[*texts.rows, *rows], lines=[*texts.lines, *made])
 
 
