@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.engines.engine import Answer, Feed
+from streamer.engines.engine import Answer, Feed, first_slot
 from streamer.engines.onnx_engine import EMBEDDING, LOGITS, OnnxGraph
 from streamer.errors import ModelError
 from streamer.network import checkpoint, contract
@@ -136,8 +136,7 @@ class CachedEngine:
         before = self._words
         if before and np.array_equal(mask, before.mask) and np.array_equal(words, before.words):
             return before
-        # One slot before the first word stays, because a word is read beside its neighbour; two where there are none.
-        first = max(0, int(mask[0].argmax()) - 1) if mask.any() else contract.N_WORDS - 2
+        first = first_slot(mask[0])
         queries, summary = self._reading({"words": words[..., first:], "word_mask": mask[:, first:]})
         return Words(words.copy(), mask.copy(), first, queries, summary)
 

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.network import contract
-from streamer.network.card import BOOLEAN_INPUTS, MELS, SHORTEST_COLUMNS, SPEAKER, Shapes
+from streamer.network.card import (
+    BOOLEAN_INPUTS,
+    FEWEST_SLOTS,
+    FREE_AXES,
+    MELS,
+    SHORTEST_COLUMNS,
+    SPEAKER,
+    WORD_SHAPES,
+    Shapes,
+)
 from streamer.records import Mask, Window
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -76,6 +85,22 @@ def fed_columns(columns: Mask, most: int) -> int:
     heard = np.flatnonzero(columns)
     n_columns = len(columns) - int(heard[0]) if len(heard) else 0
     return min(most, max(SHORTEST_COLUMNS, -(-n_columns // GRID) * GRID))
+
+
+def first_slot(word_mask: Mask) -> int:
+    """Return the first word slot that must be fed: the one before the first word, because a word is read beside it.
+
+    Where there are no words, the last two slots, both masked, stand for all.
+    """
+    said = np.flatnonzero(word_mask)
+    return max(0, min(int(said[0]) - 1 if len(said) else len(word_mask), len(word_mask) - FEWEST_SLOTS))
+
+
+def with_said_slots(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the inputs without the word slots before `first_slot`, which change nothing but the time spent."""
+    first = first_slot(arrays["word_mask"][0])
+    cut = {name: arrays[name].take(range(first, contract.N_WORDS), FREE_AXES[name] + 1) for name in WORD_SHAPES}
+    return {**arrays, **cut}
 
 
 def blank_feed(shapes: Shapes) -> Feed:

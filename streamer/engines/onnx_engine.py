@@ -11,10 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
-from streamer.engines.engine import Answer, Feed
+from streamer.engines.engine import Answer, Feed, with_said_slots
 from streamer.errors import ModelError
 from streamer.network import checkpoint
-from streamer.network.card import CROPPED_INPUTS, MELS, SPEAKER, Card, shape_text
+from streamer.network.card import FREE_AXES, MELS, SPEAKER, Card, shape_text
 
 LOGITS, EMBEDDING = "logits", "embedding"
 WEIGHTS_KEY = "weights_sha256"
@@ -67,10 +67,12 @@ class OnnxEngine:
         """
         self._graph = OnnxGraph(exported, card, threads, checkpoint.ONNX_FILE)
         self._check(card)
+        self._slots_are_free = isinstance(self._graph.inputs.get("words", (0,))[-1], str)
 
     def run(self, feed: Feed) -> Answer:
         """Return the answer to a batch of one."""
-        answers = dict(zip(self._graph.outputs, self._graph(feed.arrays), strict=True))
+        given = with_said_slots(feed.arrays) if self._slots_are_free else feed.arrays
+        answers = dict(zip(self._graph.outputs, self._graph(given), strict=True))
         embedding = answers.get(EMBEDDING)
         return Answer(np.asarray(answers[LOGITS][0]), None if embedding is None else np.asarray(embedding[0]))
 
@@ -81,8 +83,9 @@ class OnnxEngine:
         entries = self._graph.inputs | self._graph.outputs
         for name, (_, *shape) in entries.items():
             found = tuple(shape)
-            if MELS in card.shapes and name in CROPPED_INPUTS and isinstance(found[-1], str):
-                found = (*found[:-1], wanted[name][-1])  # a free axis takes any length
+            if MELS in card.shapes and name in FREE_AXES and isinstance(found[FREE_AXES[name]], str):
+                axis = FREE_AXES[name]  # takes any length
+                found = (*found[:axis], wanted[name][axis], *found[axis + 1 :])
             if found != wanted.get(name):
                 told = shape_text(wanted[name]) if name in wanted else "nothing of that name"
                 has = f"network.onnx has {name} of {shape_text(found)}, wanted {told}"

@@ -34,11 +34,16 @@ WORD_SHAPES: Final[Shapes] = {
     "word_spans": (contract.N_WORDS, 2),
 }
 BOOLEAN_INPUTS: Final = ("columns", "word_mask")
-CROPPED_INPUTS: Final = (MELS, "columns")
-"""Inputs of a network that takes mels: their time axis is free, in steps of contract.POOLING_GRID_COLUMNS columns."""
+FREE_AXES: Final[Mapping[str, int]] = {MELS: 1, "columns": 0, "words": 1, "word_mask": 0, "word_spans": 0}
+"""Axes, without the batch, along which a network that takes mels may be fed less: what is masked before all that was
+heard or said changes nothing. Columns in steps of contract.POOLING_GRID_COLUMNS.
+"""
 
 SHORTEST_COLUMNS: Final = 2 * contract.POOLING_GRID_COLUMNS
 """Columns of the shortest sound that is fed to a network that takes mels."""
+
+FEWEST_SLOTS: Final = 2
+"""Word slots that are fed at least."""
 
 EMBEDDING_CAP: Final = 65_536
 """Longest embedding that is believed."""

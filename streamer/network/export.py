@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.network import cached, checkpoint, contract, registry
-from streamer.network.card import CROPPED_INPUTS, MELS, SHORTEST_COLUMNS, Card, Shapes
+from streamer.network.card import FEWEST_SLOTS, FREE_AXES, MELS, SHORTEST_COLUMNS, WORD_SHAPES, Card, Shapes
 from streamer.network.entries import CheckpointError
 
 OUTPUTS: Final = ("logits", "embedding")
@@ -27,13 +27,14 @@ WEIGHTS_KEY: Final = "weights_sha256"
 
 
 def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
-    """Return the network as one ONNX file with a free batch size, and a free time axis where it takes mels.
+    """Return the network as one ONNX file with a free batch size and, where it takes mels, free time and word slots.
 
     Inputs have the names of registry.inputs_of, though those a network does not use may be pruned; outputs `OUTPUTS`.
-    Batch 2 in the example, because the exporter takes a 1 for a constant.
+    Batch 2 in the example, because the exporter takes a 1 for a constant, and half of the slots, because it takes all
+    of them for one, too.
     """
     shapes = registry.inputs_of(network)
-    example = registry.example_inputs(shapes, 2)
+    example = registry.example_inputs(_with_half_the_slots(shapes) if MELS in shapes else shapes, 2)
     with _evaluating(network):
         outputs = OUTPUTS[: len(registry.answers_of(network, example))]
         return _exported(network, dict(zip(shapes, example, strict=True)), outputs, free_axes(shapes), weights_sha256)
@@ -94,8 +95,18 @@ def free_axes(shapes: Shapes) -> tuple[dict[int, Any], ...]:
     batch = torch.export.Dim("batch", min=1, max=4096)
     grid = contract.POOLING_GRID_COLUMNS
     columns = grid * torch.export.Dim("n_latent", min=SHORTEST_COLUMNS // grid, max=shapes["columns"][0] // grid)
-    time = {MELS: {2: contract.MELS_PER_COLUMN * columns}, "columns": {1: columns}}
-    return tuple({0: batch, **(time[name] if MELS in shapes and name in CROPPED_INPUTS else {})} for name in shapes)
+    slots = torch.export.Dim("slots", min=FEWEST_SLOTS, max=contract.N_WORDS)
+    lengths = {MELS: contract.MELS_PER_COLUMN * columns, "columns": columns, **dict.fromkeys(WORD_SHAPES, slots)}
+    free = {name: {axis + 1: lengths[name]} for name, axis in FREE_AXES.items()} if MELS in shapes else {}
+    return tuple({0: batch, **free.get(name, {})} for name in shapes)
+
+
+def _with_half_the_slots(shapes: Shapes) -> Shapes:
+    n_slots = contract.N_WORDS // 2
+    return {
+        name: tuple(n_slots if side == contract.N_WORDS and name in WORD_SHAPES else side for side in shape)
+        for name, shape in shapes.items()
+    }
 
 
 def save(folder: Path, network: nn.Module, card: Card) -> Card:

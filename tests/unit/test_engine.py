@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamer.engines.engine import blank_feed, fed_columns, feed_of
+from streamer.engines.engine import blank_feed, fed_columns, feed_of, first_slot, with_said_slots
 from streamer.network import contract, registry
 from streamer.network.card import INPUT_SHAPES, Shapes, input_shapes
 from tests.networks import inputs, network, window
@@ -71,3 +71,19 @@ def test_a_network_made_for_fewer_columns_gets_the_newest() -> None:
 def test_a_window_without_mels_is_no_food_for_deep() -> None:
     with pytest.raises(ValueError, match="takes mels"):
         feed_of(replace(window(), mels=None), DEEP)
+
+
+@pytest.mark.parametrize(("said", "first"), [([], 38), ([39], 38), ([38], 37), ([25, 39], 24), ([1], 0), ([0, 20], 0)])
+def test_the_slot_before_the_first_word_is_the_first_that_is_fed(said: list[int], first: int) -> None:
+    mask = np.zeros(contract.N_WORDS, np.bool_)
+    mask[said] = True
+    assert first_slot(mask) == first
+
+
+def test_what_was_said_is_all_that_is_fed_of_the_words() -> None:
+    whole = feed_of(window(n_words=5), DEEP).arrays
+    cut = with_said_slots(whole)
+    assert [cut[name].shape for name in ("words", "word_mask", "word_spans")] == [(1, 300, 6), (1, 6), (1, 6, 2)]
+    assert (cut["words"] == whole["words"][..., -6:]).all()
+    assert (cut["word_spans"] == whole["word_spans"][:, -6:]).all()
+    assert cut["mels"] is whole["mels"]

@@ -14,7 +14,12 @@ from streamer.network import checkpoint, contract, export, registry
 from streamer.network.card import INPUT_SHAPES, Shapes
 from tests.networks import PROFILES, answers, card, inputs, network, write_weights
 
-EXPORTED = {**PROFILES, "stream": ("stream", {"n_classes": 7}), "deep": ("deep", {"n_classes": 7})}
+EXPORTED = {
+    **PROFILES,
+    "stream": ("stream", {"n_classes": 7}),
+    "deep": ("deep", {"n_classes": 7}),
+    "deep, with sentences": ("deep", {"n_classes": 7, "n_encoder_blocks": 1, "n_sentence_blocks": 1}),
+}
 del EXPORTED["shallow 1-D"]  # nothing in it that the other three do not have
 
 
@@ -49,10 +54,17 @@ def test_onnx_runtime_agrees_with_torch(profile: str) -> None:
         check(session, net, arrays)
     for n_columns in (8, 12, 296) if "mels" in shapes else ():
         check(session, net, inputs(1, n_columns, cropped(shapes, n_columns)))
+    for n_slots in (2, 3, 27) if "mels" in shapes else ():
+        check(session, net, inputs(2, n_slots, shortened(shapes, n_slots)))
 
 
 def cropped(shapes: Shapes, n_columns: int) -> Shapes:
     return {**shapes, "mels": (contract.N_MELS, contract.MELS_PER_COLUMN * n_columns), "columns": (n_columns,)}
+
+
+def shortened(shapes: Shapes, n_slots: int) -> Shapes:
+    said = {"words": (contract.WORD_DIMS, n_slots), "word_mask": (n_slots,), "word_spans": (n_slots, 2)}
+    return {**shapes, **said}
 
 
 def test_a_saved_model_is_whole(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
 """An exported network runs, and one that is not of its card is refused."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from streamer.engines.engine import feed_of
-from streamer.engines.onnx_engine import OnnxEngine
+from streamer.engines.onnx_engine import OnnxEngine, OnnxGraph
 from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import ModelError
-from streamer.network import checkpoint
+from streamer.network import checkpoint, export
 from streamer.network.card import LABEL_SETS, Card, FileNote
-from tests.networks import window, write_model
+from tests.networks import card, network, window, write_model
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,29 @@ def test_both_engines_agree(folder: Path, made: Card, exported: bytes, threads: 
         assert answer.logits.shape == (1, 6)
         assert answer.embedding is None
         np.testing.assert_allclose(in_torch.run(feed).logits, answer.logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("n_sentence_blocks", [0, 1])
+def test_deep_reads_only_the_slots_in_which_something_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_sentence_blocks: int
+) -> None:
+    config = {"n_classes": 6, "n_encoder_blocks": 1, "n_sentence_blocks": n_sentence_blocks}
+    made = export.save(tmp_path / "small", network("deep", config), card("small", "deep", config))
+    exported = checkpoint.read_onnx(tmp_path / "small", made)
+    assert exported is not None
+    engine = OnnxEngine(exported, made, 1)
+    in_torch = TorchEngine(checkpoint.read_tensors(tmp_path / "small", made), made, "cpu")
+    n_fed, run = [], OnnxGraph.__call__
+
+    def noted(graph: OnnxGraph, given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        n_fed.append(given["words"].shape[-1])
+        return run(graph, given)
+
+    monkeypatch.setattr(OnnxGraph, "__call__", noted)
+    for n_words in (0, 1, 7, 39, 40):
+        feed = feed_of(window(n_words=n_words), made.shapes)
+        np.testing.assert_allclose(in_torch.run(feed).logits, engine.run(feed).logits, atol=1e-4, rtol=0)
+    assert n_fed == [2, 2, 8, 40, 40]
 
 
 def test_the_same_window_gives_the_same_bits(made: Card, exported: bytes) -> None:
