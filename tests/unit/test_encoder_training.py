@@ -1,6 +1,5 @@
 """What the encoder of `deep` is tuned on: scenes as mel frames, as the live program hears them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from streamer.network.encoder import Encoder
 from streamer.network.pooling import AttentiveMean
 from streamer.network.sides import GRID
 from tests.harness import small_corpora
-from tools.training import augment, encoded, hearing, loop, melstore, pictures, soundstore, speakerpast, stage_tune
+from tools.training import augment, config, encoded, hearing, melstore, pictures, soundstore, speakerpast, stage_tune
 from tools.training.soundstore import Recording
 
 RNG = np.random.default_rng(5)
@@ -111,14 +110,10 @@ def test_a_still_scene_is_the_scene_before_room_noise_and_microphone(tmp_path: P
     assert not quiet.notes["latents"][~spoken].any(), "where nobody speaks there is nothing to be near to"
 
 
-def test_every_run_has_a_file_and_what_ships_is_the_mean_of_their_weights() -> None:
-    once = loop.Schedule(epochs=1, steps=1, batch=1, rate=1e-3)
-    assert hearing.files_of("tune", once) == ["tune"]
-    assert hearing.files_of("tune-without-nemo", replace(once, runs=3)) == [
-        "tune-without-nemo",
-        "tune-without-nemo-2",
-        "tune-without-nemo-3",
-    ]
+def test_what_ships_is_the_mean_of_all_tunings_and_is_kept_apart_from_the_first() -> None:
+    plan = config.read(Path(__file__).parents[2] / "tools" / "configs" / "deep.toml")
+    assert hearing.tunings(plan) == ["tune", "tune-2"]
+    assert hearing.tunings(plan, "tune-without-nemo") == ["tune-without-nemo", "tune-without-nemo-2"]
     states = [
         {"w": torch.tensor([1.0, 4.0]), "n": torch.tensor(3)},
         {"w": torch.tensor([2.0, 0.0]), "n": torch.tensor(3)},

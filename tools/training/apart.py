@@ -91,7 +91,7 @@ def _note(plan: config.Plan) -> str:
     n, of = plan.apart.batches, plan.tune.batches
     return (
         f"Encoder, pooling and head trained anew without each, for {n} batches in place of the {of:,} of what ships; "
-        f"mean of {plan.apart.runs} tunings (of {plan.tune.runs} in what ships)."
+        f"mean of {plan.tunings} tunings, as it is."
     )
 
 

@@ -29,6 +29,8 @@ class Plan:
     """Both of `stream` alone."""
     tune: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))
     """Of `deep` alone."""
+    tunings: int = 1
+    """How often its last training of sound is done, from the same start on other batches; the mean of weights ships."""
     left_out: list[list[str]] = field(default_factory=list)
     """Groups of corpora without which it is trained anew, to see how far it goes on what it never met."""
     apart: Schedule = field(default_factory=lambda: Schedule(0, 0, 0, 0.0))

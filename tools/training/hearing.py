@@ -73,7 +73,7 @@ class Hearing:
             self._hear_encoded(self.network)
             return
         pupil = stage_taught.Pupil(stage_sound.Listener(self.network))
-        taught = [learned(self.places.work, file) for file in files_of(stage_taught.STAGE, self.plan.taught)]
+        taught = [learned(self.places.work, file) for file in tunings(self.plan, stage_taught.STAGE)]
         pupil.load_state_dict(mean_of(taught))
         self.network.eval()
         self.network.centre.copy_(pupil.centre)
@@ -97,7 +97,7 @@ class Hearing:
     def tune(
         self, network: Deep, schedule: loop.Schedule, stage: str = TUNE, without: tuple[str, ...] = ()
     ) -> stage_tune.Tuned:
-        """Train encoder, pooling and head of `deep` as often as the schedule says, and fill in the mean.
+        """Train encoder, pooling and head of `deep` as often as the plan says, and fill in the mean.
 
         Each time begins from Whisper's weights. Nothing is learned from the corpora `without`.
         """
@@ -105,12 +105,11 @@ class Hearing:
         targets = self.whisper(network)
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
         fresh = copy.deepcopy(tuned.state_dict())
-        files = files_of(stage, schedule)
-        for n, file in enumerate(files):
+        for n, file in enumerate(tunings(plan, stage)):
             tuned.load_state_dict(fresh)
             seed = plan.seed + n
             stage_tune.run(stage, tuned, targets, self.store, plan.favour, schedule, work, seed, without, file)
-        return self._learned(network, files)
+        return self._learned(network, stage)
 
     def voices(self, network: Deep) -> unlabelled.Unlabelled:
         """Return the voices that nobody has labelled; the encoder must be as `whisper` leaves it.
@@ -141,19 +140,19 @@ class Hearing:
         path = voices.folder / f"told-{self.kept_as}.npz"
         if not path.exists():
             assert isinstance(self.network, Deep), "stream says nothing that others learn"
-            tuned = self._learned(self.network, files_of(TUNE, self.plan.tune))
+            tuned = self._learned(self.network)
             head = speakerpast.Head(tuned.attending.summary, tuned.attending.head)
             data = unlabelled.embedded(voices, partial(stage_tune.centred, tuned.eval()))
             stage_taught.keep(path, stage_taught.lesson(head, data, voices.store))
         return stage_taught.kept(path)
 
-    def _learned(self, network: Deep, files: list[str]) -> stage_tune.Tuned:
+    def _learned(self, network: Deep, stage: str = TUNE) -> stage_tune.Tuned:
         tuned = stage_tune.Tuned(network.sound, network.sound_pooling)
-        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in files]))
+        tuned.load_state_dict(mean_of([learned(self.places.work, file) for file in tunings(self.plan, stage)]))
         return tuned
 
     def _hear_encoded(self, network: Deep) -> None:
-        tuned = self._learned(network, files_of(TUNE, self.plan.tune))
+        tuned = self._learned(network)
         network.eval()
         for known in (network.sound, network.sound_pooling):
             known.requires_grad_(requires_grad=False)
@@ -168,8 +167,7 @@ class Hearing:
     @property
     def kept_as(self) -> str:
         """Name of the sets that hold what the trunk makes of scenes."""
-        runs = (self.plan.tune if isinstance(self.network, Deep) else self.plan.taught).runs
-        return f"{self.plan.network}-{runs}" if runs > 1 else self.plan.network
+        return f"{self.plan.network}-{self.plan.tunings}" if self.plan.tunings > 1 else self.plan.network
 
     @property
     def whisper_name(self) -> str:
@@ -217,9 +215,9 @@ class Hearing:
         return speakerpast.Head(self.network.sound_summary, self.network.sound_head)
 
 
-def files_of(stage: str, schedule: loop.Schedule) -> list[str]:
-    """Return the files that the runs of a stage leave behind, without their ending."""
-    return [stage, *(f"{stage}-{n}" for n in range(2, schedule.runs + 1))]
+def tunings(plan: config.Plan, stage: str = TUNE) -> list[str]:
+    """Return the files of the encoders that are tuned, or of the pupils that are taught, without their ending."""
+    return [stage, *(f"{stage}-{n}" for n in range(2, plan.tunings + 1))]
 
 
 def mean_of(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -30,8 +30,6 @@ class Schedule:
     """Epochs over which the cosine falls; 0: `epochs`. A longer one with a cool-down lets a run be cut short late."""
     cool_down: int = 0
     """Last epochs, over which the rate falls to nothing in a straight line besides."""
-    runs: int = 1
-    """How often it is done, each time from the same start on other batches; the mean of the weights is kept."""
 
     @property
     def batches(self) -> int:

@@ -41,7 +41,7 @@ from tools.training import (
     wordjoin,
     wordlesson,
 )
-from tools.training.hearing import Hearing, Places, files_of, learned
+from tools.training.hearing import Hearing, Places, learned, tunings
 from tools.training.vectors import SpacyVectors
 
 STAGES: Final = {
@@ -140,7 +140,7 @@ class Run:
         )
         pupil = stage_taught.Pupil(listener)
         fresh = copy.deepcopy(pupil.state_dict())
-        for n, file in enumerate(files_of(stage_taught.STAGE, plan.taught)):
+        for n, file in enumerate(tunings(plan, stage_taught.STAGE)):
             pupil.load_state_dict(fresh)
             stage_taught.run(pupil, materials, self.store, plan.taught, work, plan.seed + n, file)
 
