@@ -67,6 +67,7 @@ class OnnxEngine:
         """
         self._graph = OnnxGraph(exported, card, threads, checkpoint.ONNX_FILE)
         self._check(card)
+        # Networks exported before the slots were free take all of them.
         self._slots_are_free = isinstance(self._graph.inputs.get("words", (0,))[-1], str)
 
     def run(self, feed: Feed) -> Answer:

@@ -30,11 +30,10 @@ def to_onnx(network: nn.Module, weights_sha256: str = "") -> bytes:
     """Return the network as one ONNX file with a free batch size and, where it takes mels, free time and word slots.
 
     Inputs have the names of registry.inputs_of, though those a network does not use may be pruned; outputs `OUTPUTS`.
-    Batch 2 in the example, because the exporter takes a 1 for a constant, and half of the slots, because it takes all
-    of them for one, too.
+    Batch 2 in the example, because the exporter takes a 1 for a constant.
     """
     shapes = registry.inputs_of(network)
-    example = registry.example_inputs(_with_half_the_slots(shapes) if MELS in shapes else shapes, 2)
+    example = registry.example_inputs(shapes, 2)
     with _evaluating(network):
         outputs = OUTPUTS[: len(registry.answers_of(network, example))]
         return _exported(network, dict(zip(shapes, example, strict=True)), outputs, free_axes(shapes), weights_sha256)
@@ -99,14 +98,6 @@ def free_axes(shapes: Shapes) -> tuple[dict[int, Any], ...]:
     lengths = {MELS: contract.MELS_PER_COLUMN * columns, "columns": columns, **dict.fromkeys(WORD_SHAPES, slots)}
     free = {name: {axis + 1: lengths[name]} for name, axis in FREE_AXES.items()} if MELS in shapes else {}
     return tuple({0: batch, **free.get(name, {})} for name in shapes)
-
-
-def _with_half_the_slots(shapes: Shapes) -> Shapes:
-    n_slots = contract.N_WORDS // 2
-    return {
-        name: tuple(n_slots if side == contract.N_WORDS and name in WORD_SHAPES else side for side in shape)
-        for name, shape in shapes.items()
-    }
 
 
 def save(folder: Path, network: nn.Module, card: Card) -> Card:
