@@ -3,6 +3,7 @@
 # make lint    style and types alone
 # make proofs  what is too slow for every test run: the paper's mechanism, CMU-MOSEI's files, ten minutes in steps, an hour of noise
 # make bench   latency, processor and memory of the whole program, measured for a minute and a half
+# make device  the graphics card held against the processor: how far answers are apart, windows per second
 # Set-up is done again only when constraints.txt, pyproject.toml or tools/set-up changed.
 
 ARGS ?=
@@ -14,9 +15,9 @@ OPTIONS_ONLY := $(if $(ARGS),$(filter -%,$(firstword $(ARGS))),yes)
 NAMES_SOURCE := $(filter --mic --mic=% --wav --wav=% --stdin --stdin=% --help -h --version --check-config,$(ARGS))
 SOURCE := $(if $(OPTIONS_ONLY),$(if $(NAMES_SOURCE),,--mic default --demo-if-no-mic))
 
-.PHONY: help run test lint proofs bench clean
+.PHONY: help run test lint proofs bench device clean
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 run: .venv/.ready-run
 	@$(BIN)/emostream $(SOURCE) $(ARGS)
@@ -37,6 +38,9 @@ proofs: .venv/.ready-test
 
 bench: .venv/.ready-test
 	@$(BIN)/python tools/measure_latency.py $(ARGS)
+
+device: .venv/.ready-test
+	@$(BIN)/python tools/measure_device.py $(ARGS)
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

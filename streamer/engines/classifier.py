@@ -84,7 +84,7 @@ class Classifier:
             engine: Engine | None = _on_cuda(tensors, card, choice.device)
             if engine is None:
                 del tensors  # checked, and not needed: the ONNX file holds the same
-                engine = _on_cpu(folder, card, choice.threads, cache)
+                engine = on_cpu(folder, card, choice.threads, cache)
             vectors_folder = find_vectors(folders, card)
         except CheckpointError as error:
             raise ModelError(str(error)) from error
@@ -226,7 +226,7 @@ def _find(folders: tuple[Path, ...], what: str, path: Path) -> Path:
     raise ModelError(message)
 
 
-def _on_cpu(folder: Path, card: Card, threads: int, cache: Path) -> Engine:
+def on_cpu(folder: Path, card: Card, threads: int, cache: Path) -> Engine:
     """Return the network on the CPU: in its cached form where the model comes with one."""
     parts = checkpoint.read_cached(folder, card)
     if parts:

@@ -25,7 +25,8 @@ class TorchEngine:
 
     def run(self, feed: Feed) -> Answer:
         """Return the answer to a batch of one."""
-        inputs = [torch.from_numpy(feed.arrays[name]).to(self._where) for name in self._names]
+        # Copied even on the CPU: a window's arrays are read-only, of which torch would warn on the user's terminal.
+        inputs = [torch.tensor(feed.arrays[name], device=self._where) for name in self._names]
         # cuDNN would round to TF32 by itself, which is off by 1e-3.
         with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
             answers = answers_of(self._network, inputs)

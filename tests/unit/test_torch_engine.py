@@ -31,6 +31,18 @@ def test_it_runs_the_network_of_the_card(tmp_path: Path, kind: str, config: dict
         assert answer.embedding.shape == made.shapes["speaker"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_windows_arrays_may_be_read_only(tmp_path: Path) -> None:
+    folder = write_weights(tmp_path)
+    made = checkpoint.read_card(folder)
+    feed = feed_of(window(), made.shapes)
+    engine = TorchEngine(checkpoint.read_tensors(folder, made), made, "cpu")
+    wanted = engine.run(feed).logits
+    for array in feed.arrays.values():
+        array.flags.writeable = False
+    assert (engine.run(feed).logits == wanted).all()
+
+
 def test_weights_that_do_not_fit_are_refused_by_layer(tmp_path: Path) -> None:
     folder = write_weights(tmp_path)
     made = checkpoint.read_card(folder)
