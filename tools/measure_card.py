@@ -73,11 +73,11 @@ def measured(bench: Bench, *, only_kept: bool = False) -> dict[str, Any]:
 
 
 def _speed(bench: Bench) -> dict[str, Any]:
-    """Return the costs of all models, measured in one run; the same models, the same figures."""
+    """Return the costs of all models, measured in one run; the same files and code, the same figures."""
     entries = [entry for entry in checkpoint.installed(bench.models) if entry.card]
-    of = sorted(f"{entry.name} {measures.identity(entry.card)}" for entry in entries if entry.card)
-    key = checkpoint.sha256("\n".join(of).encode())
-    kept = bench.work / "speeds" / f"{key}.json"
+    # Unlike what a model says, what it costs depends on how it was exported.
+    of = [f"{entry.name} {note.sha256}" for entry in entries if entry.card for note in entry.card.files.values()]
+    kept = measures.kept_at(bench, "speeds", measures.digest(*sorted(of)))
     if not kept.exists():
         print("speed of " + ", ".join(entry.name for entry in entries), file=sys.stderr)
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -15,13 +15,13 @@ import soundfile
 
 from streamer.evaluation import manifest
 from streamer.network import checkpoint, contract
-from streamer.network.card import HEADS, Card, CorpusNote
+from streamer.network.card import HEADS, Card, CorpusNote, card_to_json
 from tests.e2e.program import run
 from tests.harness.adapting import write_adapting
 from tests.networks import card, rewrite_card
 from tests.signals import chirp, noise
 from tools import measure_card as tool
-from tools.cards import aims, figures, licences, manifests, measures, readme, voices
+from tools.cards import aims, figures, licences, manifests, measures, readme, speed, voices
 from tools.cards.measures import Bench
 
 LINES = [
@@ -128,6 +128,33 @@ def test_what_is_kept_is_not_measured_again_and_what_others_measured_stays(bench
     rewrite_card(folder, threshold=0.2)  # another model: nothing of the last one may stay
     assert tool.measured(bench, only_kept=True).keys() == {"speed", "limit"}
     assert "cross corpus" not in tool.write_figures(folder, {}).figures
+
+
+def test_costs_of_other_code_or_of_other_files_are_measured_anew(
+    bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[int] = []
+
+    def measured(models: object) -> dict[str, object]:
+        del models
+        timed.append(1)
+        return {}
+
+    monkeypatch.setattr(speed, "measured", measured)
+    tool.measured(bench, only_kept=True)
+    assert timed == []
+    monkeypatch.setattr(measures, "CODE", ("streamer/mood.py",))
+    tool.measured(replace(bench, same_code=True), only_kept=True)
+    assert timed == []
+    for _ in range(2):
+        tool.measured(bench, only_kept=True)
+        assert timed == [1]
+    before = checkpoint.read_card(folder)
+    other = replace(before.files["weights.safetensors"], sha256="0" * 64)
+    checkpoint.write_whole(folder / "card.json", card_to_json(replace(before, files={**before.files, "other": other})))
+    tool.measured(bench, only_kept=True)
+    assert timed == [1, 1]
+    checkpoint.write_whole(folder / "card.json", card_to_json(before))
 
 
 def rows(*entries: tuple[str, str]) -> list[manifest.Row]:

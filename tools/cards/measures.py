@@ -131,30 +131,35 @@ def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> 
     card = checkpoint.read_card(folder)
     tensors = checkpoint.read_tensors(folder, card)
     models = {modality: identity(card, tensors, modality) for modality in ("sound", "words", "joint")}
-    code = _digest(*(_of_code(path) for path in CODE))
     kept: dict[tuple[str, str], Path] = {}
     urgent = {aim.path[:2] for aim in AIMS}
     ordered = sorted(wanted, key=lambda one: (one.group == "joined", (one.group, one.name) not in urgent))
     for at, (group, name, request) in enumerate(ordered):
         check(request)
         asked = json.dumps(_without_place(request))
-        key = _digest(models[str(request.modality)], asked, checkpoint.sha256(request.manifest.read_bytes()))
-        path = bench.work / "evaluations" / f"{key[:32]}-{code[:16]}.json"
-        others = sorted(path.parent.glob(f"{key[:32]}-*.json")) if bench.same_code else []
-        found = path if path.exists() or not others else others[0]
+        key = digest(models[str(request.modality)], asked, checkpoint.sha256(request.manifest.read_bytes()))
+        found = kept_at(bench, "evaluations", key)
         if only_kept and not found.exists():
             continue
         kept[group, name] = found
         if not found.exists():
             print(f"{at + 1}/{len(wanted)} {command(request, bench.corpora, bench.work)}", file=sys.stderr)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            found.parent.mkdir(parents=True, exist_ok=True)
             document = study.evaluate(request, bench.models, bench.model)
-            checkpoint.write_whole(path, json.dumps(document, allow_nan=False).encode())
+            checkpoint.write_whole(found, json.dumps(document, allow_nan=False).encode())
     documents: dict[str, dict[str, Any]] = {}
     for group, name, _ in wanted:
         if (group, name) in kept:
             documents.setdefault(group, {})[name] = json.loads(kept[group, name].read_bytes())
     return documents
+
+
+def kept_at(bench: Bench, folder: str, key: str) -> Path:
+    """Return where in `work` something measured is kept, or is to be, by a hash of what it was measured on."""
+    code = digest(*(_of_code(path) for path in CODE))
+    path = bench.work / folder / f"{key[:32]}-{code[:16]}.json"
+    others = sorted(path.parent.glob(f"{key[:32]}-*.json")) if bench.same_code else []
+    return path if path.exists() or not others else others[0]
 
 
 def command(request: Request, corpora: Path, work: Path) -> str:
@@ -189,7 +194,7 @@ def identity(card: Card, tensors: checkpoint.Tensors | None = None, modality: st
         card.step_samples, card.adaptation if modality == "sound" else card.vectors and card.vectors.sha256,
     )  # fmt: skip
     parts = [f"{name} {checkpoint.sha256(np.ascontiguousarray(tensors[name]).tobytes())}" for name in own]
-    return _digest(repr(told), *parts)
+    return digest(repr(told), *parts)
 
 
 def _without_place(request: Request) -> dict[str, Any]:
@@ -199,8 +204,9 @@ def _without_place(request: Request) -> dict[str, Any]:
 def _of_code(place: str) -> str:
     path = ROOT / place
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return _digest(*(checkpoint.sha256(file.read_bytes()) for file in files))
+    return digest(*(checkpoint.sha256(file.read_bytes()) for file in files))
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """Return a hash of several texts."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
