@@ -92,6 +92,8 @@ def write_figures(folder: Path, found: dict[str, Any]) -> Card:
     of = measures.identity(card)
     if card.figures.get("model") == of:
         found = {name: card.figures[name] for name in BROUGHT if name in card.figures} | found
+    # In the order in which they stand, so that a card which was measured anew differs where its figures do.
+    found = {name: found[name] for name in (*card.figures, *found) if name in found}
     if CROSS in found:
         found[CROSS] = {**found[CROSS], "mean": figures.left_out(found[CROSS])}
     text = card_to_json(replace(card, figures={"model": of, **figures.rounded(found)}))
