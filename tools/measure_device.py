@@ -27,6 +27,7 @@ from streamer.engines.classifier import Classifier, find_model, find_vectors, on
 from streamer.engines.engine import Answer, Engine, Feed, blank_feed
 from streamer.engines.torch_engine import TorchEngine, has_cuda
 from streamer.engines.verdict import Calibration
+from streamer.errors import EmostreamError
 from streamer.evaluation import examples, recordings, turns
 from streamer.features.words import WordVectors
 from streamer.network import checkpoint, contract, registry
@@ -109,7 +110,11 @@ def main() -> None:
     if given.device == "cuda" and not has_cuda():
         sys.exit("measure_device: this torch reaches no graphics card; wanted one, or --device cpu")
     names = given.model or [entry.name for entry in checkpoint.installed(places.model_folders()) if entry.card]
-    found = [compared(name, lambda tensors, card: TorchEngine(tensors, card, given.device)) for name in names]
+    try:
+        found = [compared(name, lambda tensors, card: TorchEngine(tensors, card, given.device)) for name in names]
+    except EmostreamError as error:
+        print(f"measure_device: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     print(table(found))
     if given.json:
         given.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
@@ -126,6 +131,8 @@ def compared(name: str, made: Callable[[checkpoint.Tensors, Card], Engine]) -> C
     vectors = WordVectors.load(vectors_folder)
     cache = platformdirs.user_cache_path("emostream") / "networks"
     here = Recorded(on_cpu(folder, card, 1, cache))
+    if has_cuda():
+        torch.cuda.reset_peak_memory_stats()
     there = Recorded(made(tensors, card))
     spoken = [list(utterance) for utterance in utterances(card, vectors, said=vectors_folder is not None)]
     shares = [listened(engine, card, spoken) for engine in (here, there)]

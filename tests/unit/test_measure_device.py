@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from streamer import places
+from streamer.engines.classifier import find_model, find_vectors
 from streamer.engines.engine import Answer, Feed
 from streamer.engines.torch_engine import TorchEngine
+from streamer.errors import ModelError
+from streamer.features.words import WordVectors
+from streamer.network import checkpoint
 from streamer.network.card import Card
 from streamer.network.checkpoint import Tensors
 from tools import measure_device as tool
@@ -35,6 +40,24 @@ def test_torch_says_what_the_processor_says_where_words_and_speaker_are_known(na
     assert (found.embedding_apart is None) == (name == "shallow")
     assert found.device_mib is None
     assert min(found.processor_windows_per_s, found.device_windows_per_s, *found.at_once_windows_per_s.values()) > 0.0
+
+
+def test_words_and_the_speaker_are_heard_alone_and_together() -> None:
+    folder = find_model(places.model_folders(), "stream")
+    card = checkpoint.read_card(folder)
+    engine = tool.Recorded(TorchEngine(checkpoint.read_tensors(folder, card), card, "cpu"))
+    vectors = WordVectors.load(find_vectors(places.model_folders(), card))
+    tool.listened(engine, card, [list(windows) for windows in tool.utterances(card, vectors, said=True)])
+    names = ("columns", "word_mask", "speaker")
+    known = {tuple(bool(feed.arrays[name].any()) for name in names) for feed in engine.feeds}
+    assert known == {(True, True, False), (True, True, True), (True, False, True), (False, True, True)}
+
+
+def test_a_model_that_is_not_there_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--device", "cpu", "--model", "nosuch") == ModelError.exit_code
+    assert capsys.readouterr().err.startswith("measure_device: cannot find model 'nosuch'")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
