@@ -77,7 +77,7 @@ def _speed(bench: Bench) -> dict[str, Any]:
     entries = [entry for entry in checkpoint.installed(bench.models) if entry.card]
     # Unlike what a model says, what it costs depends on how it was exported.
     of = [f"{entry.name} {note.sha256}" for entry in entries if entry.card for note in entry.card.files.values()]
-    kept = measures.kept_at(bench, "speeds", measures.digest(*sorted(of)))
+    kept = measures.kept_at(bench, "speeds", measures.digest(*sorted(of)), measures.digest_of_code())
     if not kept.exists():
         print("speed of " + ", ".join(entry.name for entry in entries), file=sys.stderr)
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ from streamer.engines.classifier import Classifier, find_model, find_vectors, on
 from streamer.engines.engine import Answer, Engine, Feed, blank_feed
 from streamer.engines.torch_engine import TorchEngine, has_cuda
 from streamer.engines.verdict import Calibration
-from streamer.errors import EmostreamError
+from streamer.errors import EmostreamError, ModelError
 from streamer.evaluation import examples, recordings, turns
 from streamer.features.words import WordVectors
 from streamer.network import checkpoint, contract, registry
@@ -176,7 +176,7 @@ def listened(engine: Recorded, card: Card, spoken: Sequence[Sequence[Window]]) -
     shares = [one.probabilities for one in estimates if one.probabilities is not None]
     if len(shares) < len(estimates):
         message = f"model {card.name} on {engine.device}: {len(estimates) - len(shares)} answers are no number"
-        raise ValueError(message)
+        raise ModelError(message)
     return [np.array(one) for one in shares]
 
 

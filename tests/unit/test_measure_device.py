@@ -31,13 +31,13 @@ class Off:
         return Answer(answer.logits + self._by, answer.embedding)
 
 
-@pytest.mark.parametrize("name", ["stream", "shallow"])
+@pytest.mark.parametrize("name", ["deep", "stream", "attention", "shallow"])
 def test_torch_says_what_the_processor_says_where_words_and_speaker_are_known(name: str) -> None:
     found = tool.compared(name, lambda tensors, card: TorchEngine(tensors, card, "cpu"))
     assert found.equal
     assert found.windows > len(tool.UTTERANCES)
     assert found.shares_apart <= found.logits_apart <= 1e-5
-    assert (found.embedding_apart is None) == (name == "shallow")
+    assert (found.embedding_apart is None) == (name in {"attention", "shallow"})
     assert found.device_mib is None
     assert min(found.processor_windows_per_s, found.device_windows_per_s, *found.at_once_windows_per_s.values()) > 0.0
 

@@ -131,6 +131,7 @@ def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> 
     card = checkpoint.read_card(folder)
     tensors = checkpoint.read_tensors(folder, card)
     models = {modality: identity(card, tensors, modality) for modality in ("sound", "words", "joint")}
+    code = digest_of_code()
     kept: dict[tuple[str, str], Path] = {}
     urgent = {aim.path[:2] for aim in AIMS}
     ordered = sorted(wanted, key=lambda one: (one.group == "joined", (one.group, one.name) not in urgent))
@@ -138,7 +139,7 @@ def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> 
         check(request)
         asked = json.dumps(_without_place(request))
         key = digest(models[str(request.modality)], asked, checkpoint.sha256(request.manifest.read_bytes()))
-        found = kept_at(bench, "evaluations", key)
+        found = kept_at(bench, "evaluations", key, code)
         if only_kept and not found.exists():
             continue
         kept[group, name] = found
@@ -154,9 +155,8 @@ def run(bench: Bench, wanted: Sequence[Measure], *, only_kept: bool = False) -> 
     return documents
 
 
-def kept_at(bench: Bench, folder: str, key: str) -> Path:
-    """Return where in `work` something measured is kept, or is to be, by a hash of what it was measured on."""
-    code = digest(*(_of_code(path) for path in CODE))
+def kept_at(bench: Bench, folder: str, key: str, code: str) -> Path:
+    """Return where in `work` something measured is kept, or is to be, by hashes of what it was measured on and by."""
     path = bench.work / folder / f"{key[:32]}-{code[:16]}.json"
     others = sorted(path.parent.glob(f"{key[:32]}-*.json")) if bench.same_code else []
     return path if path.exists() or not others else others[0]
@@ -199,6 +199,11 @@ def identity(card: Card, tensors: checkpoint.Tensors | None = None, modality: st
 
 def _without_place(request: Request) -> dict[str, Any]:
     return {name: value for name, value in asdict(request).items() if name not in {"manifest", "model"}}
+
+
+def digest_of_code() -> str:
+    """Return a hash of all code by which figures are measured."""
+    return digest(*(_of_code(path) for path in CODE))
 
 
 def _of_code(place: str) -> str:
